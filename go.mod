@@ -1,0 +1,3 @@
+module chargestream
+
+go 1.26

@@ -1,0 +1,20 @@
+package chargestream
+
+// The rules by which time is judged. Each is judged per record from its two times, event time
+// and arrival time, never from a clock, so that a replay judges alike.
+const (
+	// Grace is how long after its end a window is closed and a session settled. The median delay
+	// of real session records is half a minute, the 95th percentile 101 s (Paris, 2017).
+	Grace = 10 * Minute
+	// OverdueAfter is how long after its start a session without an end is called not ended.
+	OverdueAfter = Day
+	// SkewTolerance is how far a station's clock may be ahead before its bill is held; SteVe's
+	// validator uses the same five minutes.
+	SkewTolerance = 5 * Minute
+	// FutureLimit is how far ahead an event may be before it is refused.
+	FutureLimit = Day
+	// StatusHold is how long a status is believed that nothing renewed.
+	StatusHold = 7 * Day
+	// SessionSpanMax bounds how many days of windows one session is spread over.
+	SessionSpanMax = 31 * Day
+)

@@ -1,0 +1,91 @@
+package chargestream
+
+import "strings"
+
+// State is one of the five states in which a driver can find a connector.
+type State uint8
+
+// The states of a connector. Their order is the rank by which two reports of the same moment
+// are told apart: the one that promises less to a driver wins.
+const (
+	// StateUnknown is the state before anything was heard.
+	StateUnknown State = iota
+	// StateAvailable: free to plug in.
+	StateAvailable
+	// StateReserved: kept for somebody.
+	StateReserved
+	// StateOccupied: a vehicle is plugged in, or is about to be.
+	StateOccupied
+	// StateUnavailable: taken out of service.
+	StateUnavailable
+	// StateFaulted: broken.
+	StateFaulted
+)
+
+var stateNames = [...]string{"unknown", "available", "reserved", "occupied", "unavailable", "faulted"}
+
+// String is the state's word in JSON.
+func (s State) String() string {
+	if int(s) < len(stateNames) {
+		return stateNames[s]
+	}
+	return "unknown"
+}
+
+// MarshalText is String.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what String wrote; any other word is StateUnknown.
+func (s *State) UnmarshalText(text []byte) error {
+	*s = StateUnknown
+	for i, name := range stateNames {
+		if name == string(text) {
+			*s = State(i)
+		}
+	}
+	return nil
+}
+
+// Activity tells what an occupied connector does, as far as its status word says it.
+type Activity uint8
+
+// The activities of an occupied connector.
+const (
+	// ActivityUnknown: the word does not tell; the meter may.
+	ActivityUnknown Activity = iota
+	// ActivityIdle: plugged in, no energy flows.
+	ActivityIdle
+	// ActivityCharging: energy flows.
+	ActivityCharging
+)
+
+type meaning struct {
+	state    State
+	activity Activity
+}
+
+// statusWords is every status of OCPP 1.6 (StatusNotification.req), of OCPP 2.0.1
+// (ConnectorStatusEnumType, and the charging states that vendors send in its place) and the two
+// plain words, in lower case.
+var statusWords = map[string]meaning{
+	"free":          {StateAvailable, ActivityUnknown},
+	"available":     {StateAvailable, ActivityUnknown},
+	"occupied":      {StateOccupied, ActivityUnknown},
+	"preparing":     {StateOccupied, ActivityIdle},
+	"charging":      {StateOccupied, ActivityCharging},
+	"suspendedev":   {StateOccupied, ActivityIdle},
+	"suspendedevse": {StateOccupied, ActivityIdle},
+	"finishing":     {StateOccupied, ActivityIdle},
+	"evconnected":   {StateOccupied, ActivityIdle},
+	"reserved":      {StateReserved, ActivityUnknown},
+	"unavailable":   {StateUnavailable, ActivityUnknown},
+	"faulted":       {StateFaulted, ActivityUnknown},
+}
+
+// ParseStatus gives the state and the activity of a status word in any case. A word that no
+// standard has is not an error of the sender's clock or meter: ok is false and the caller keeps
+// the record as a dead letter.
+func ParseStatus(word string) (State, Activity, bool) {
+	m, ok := statusWords[strings.ToLower(word)]
+	return m.state, m.activity, ok
+}
