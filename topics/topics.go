@@ -5,7 +5,12 @@
 // It refuses to know what a broker is and what the bytes of a record mean.
 package topics
 
-import "time"
+import (
+	"time"
+
+	"chargestream"
+	"chargestream/codecs"
+)
 
 // Inputs: what stations say, and the reference data of the operator.
 const (
@@ -103,6 +108,8 @@ type Topic struct {
 	Freshness time.Duration
 	// Copartitioned topics have the same number of partitions as station-status.
 	Copartitioned bool
+	// Decode reads a value; nil for a topic that holds no events.
+	Decode func(value []byte) (chargestream.Event, error)
 	// RecordBytesMax bounds a value that is accepted; larger ones are dead letters.
 	RecordBytesMax int
 }
@@ -113,10 +120,10 @@ const RecordBytesMax = 64 << 10
 // All is the register, in the order in which the data walks.
 func All() []Topic {
 	return []Topic{
-		input(StationStatus, 7*day, 10*time.Second, 2*time.Second),
-		input(ChargingSessions, 400*day, 30*time.Second, 5*time.Second),
-		input(MeterValues, 30*day, 30*time.Second, 5*time.Second),
-		input(Heartbeats, day, 5*time.Minute, time.Minute),
+		input(StationStatus, codecs.DecodeStatus, 7*day, 10*time.Second, 2*time.Second),
+		input(ChargingSessions, codecs.DecodeSession, 400*day, 30*time.Second, 5*time.Second),
+		input(MeterValues, codecs.DecodeMeter, 30*day, 30*time.Second, 5*time.Second),
+		input(Heartbeats, codecs.DecodeHeartbeat, day, 5*time.Minute, time.Minute),
 		reference(Stations, "station_id"),
 		reference(Tariffs, "tariff_id"),
 		internal(HourParts, "station/connector/window_start", 30*day),
@@ -143,9 +150,10 @@ func Lookup(name string) (Topic, bool) {
 	return Topic{}, false
 }
 
-func input(name string, keep, lag, fresh time.Duration) Topic {
+func input(name string, decode func([]byte) (chargestream.Event, error),
+	keep, lag, fresh time.Duration) Topic {
 	return Topic{Name: name, Kind: KindInput, Key: "station_id", Cleanup: CleanupDelete,
-		Retention: keep, LagBudget: lag, Freshness: fresh,
+		Retention: keep, LagBudget: lag, Freshness: fresh, Decode: decode,
 		Copartitioned: true, RecordBytesMax: RecordBytesMax}
 }
 

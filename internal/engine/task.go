@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// backend is what a task needs of the world: rows by key, a way out and the tables of others.
+type backend interface {
+	get(key string) ([]byte, error)
+	set(key string, row []byte)
+	emit(r *outRecord)
+	lookup(topic, key string) ([]byte, error)
+}
+
+// outRecord is a record on its way out.
+type outRecord struct {
+	topic, key string
+	hasKey     bool
+	value      []byte
+	headers    []Header
+}
+
+// task is the work of one partition: it takes records one at a time and is deterministic. The
+// same records in the same order give the same rows and the same emissions, whichever backend
+// is behind it.
+type task struct {
+	p          *Processor
+	partition  int32
+	partitions int32
+	back       backend
+	now        int64 // stream time
+	timers     *timers
+	ctx        taskContext
+	metrics    taskMetrics
+}
+
+// taskMetrics is told what a task does; any of it may be nil.
+type taskMetrics struct {
+	misplaced func(topic string)
+	fired     func()
+	time      func(now int64)
+}
+
+func newTask(p *Processor, partition, partitions int32, back backend) *task {
+	t := &task{p: p, partition: partition, partitions: partitions, back: back, timers: newTimers()}
+	t.ctx.task = t
+	return t
+}
+
+// load makes a row known to the timers, after recovery.
+func (t *task) load(key string, row []byte) error {
+	if t.p.Due == nil {
+		return nil
+	}
+	due, err := t.p.Due(key, row)
+	if err != nil {
+		return fmt.Errorf("timer of row %q: %w", key, err)
+	}
+	t.timers.set(key, due)
+	return nil
+}
+
+// process takes one record.
+func (t *task) process(m *Message) error {
+	if m.Topic == t.p.Clock && t.p.Clock != "" {
+		return t.advance(m.Arrival)
+	}
+	if m.HasKey && PartitionOf(m.Key, t.partitions) != t.partition {
+		t.leadHome(m)
+		return nil
+	}
+	if err := t.advance(m.Arrival); err != nil {
+		return err
+	}
+	t.ctx.begin(m.Key, m.Arrival)
+	if err := t.p.Fold(&t.ctx, m); err != nil {
+		return fmt.Errorf("fold %s/%d@%d: %w", m.Topic, m.Partition, m.Offset, err)
+	}
+	return t.settle()
+}
+
+// leadHome sends a record that lies in another partition than its key's to its own. It is not
+// folded here, where its key's row does not belong.
+func (t *task) leadHome(m *Message) {
+	if t.p.Misplaced != nil {
+		t.p.Misplaced(m)
+	}
+	if t.metrics.misplaced != nil {
+		t.metrics.misplaced(m.Topic)
+	}
+	headers := m.Headers
+	if _, ok := m.Header(HeaderArrival); !ok {
+		headers = append(headers[:len(headers):len(headers)], arrivalHeader(m.Arrival))
+	}
+	t.back.emit(&outRecord{topic: m.Topic, key: m.Key, hasKey: true, value: m.Value, headers: headers})
+}
+
+// advance moves stream time on and fires what is due before then.
+func (t *task) advance(arrival int64) error {
+	if arrival <= t.now {
+		return nil
+	}
+	t.now = arrival
+	if t.metrics.time != nil {
+		t.metrics.time(t.now)
+	}
+	for {
+		key, ok := t.timers.next(t.now - FireDelay)
+		if !ok {
+			return nil
+		}
+		t.ctx.begin(key, t.now-FireDelay)
+		if err := t.fire(); err != nil {
+			return err
+		}
+		if err := t.index(); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *task) fire() error {
+	if t.metrics.fired != nil {
+		t.metrics.fired()
+	}
+	if err := t.p.Fire(&t.ctx, t.now-FireDelay); err != nil {
+		return fmt.Errorf("fire %q: %w", t.ctx.key, err)
+	}
+	return nil
+}
+
+// settle brings the timers in line with the row that was just folded; what is already due is
+// fired at once.
+func (t *task) settle() error {
+	if t.p.Due == nil || !t.ctx.wrote {
+		return nil
+	}
+	due, err := t.p.Due(t.ctx.key, t.ctx.row)
+	if err != nil {
+		return fmt.Errorf("timer of row %q: %w", t.ctx.key, err)
+	}
+	if due != 0 && due <= t.now-FireDelay {
+		if err := t.fire(); err != nil {
+			return err
+		}
+	}
+	return t.index()
+}
+
+func (t *task) index() error {
+	row, err := t.ctx.Row()
+	if err != nil {
+		return err
+	}
+	if row == nil {
+		t.timers.set(t.ctx.key, 0)
+		return nil
+	}
+	due, err := t.p.Due(t.ctx.key, row)
+	if err != nil {
+		return fmt.Errorf("timer of row %q: %w", t.ctx.key, err)
+	}
+	if due != 0 && due <= t.now-FireDelay {
+		return fmt.Errorf("timer of row %q: %w: still due after it was fired", t.ctx.key, ErrDeclaration)
+	}
+	t.timers.set(t.ctx.key, due)
+	return nil
+}
+
+// taskContext is the Context of one fold; there is one a task, used again and again.
+type taskContext struct {
+	task    *task
+	key     string
+	arrival int64
+	row     []byte
+	known   bool // row was read or written
+	wrote   bool
+	header  Header
+}
+
+func (c *taskContext) begin(key string, arrival int64) {
+	if arrival != c.arrival || c.header.Value == nil {
+		c.header = arrivalHeader(arrival)
+	}
+	c.key, c.arrival, c.row, c.known, c.wrote = key, arrival, nil, false, false
+}
+
+// Key implements Context.
+func (c *taskContext) Key() string { return c.key }
+
+// Arrival implements Context.
+func (c *taskContext) Arrival() int64 { return c.arrival }
+
+// Row implements Context.
+func (c *taskContext) Row() ([]byte, error) {
+	if !c.known {
+		row, err := c.task.back.get(c.key)
+		if err != nil {
+			return nil, fmt.Errorf("read row %q: %w", c.key, err)
+		}
+		c.row, c.known = row, true
+	}
+	return c.row, nil
+}
+
+// SetRow implements Context.
+func (c *taskContext) SetRow(row []byte) {
+	c.row, c.known, c.wrote = row, true, true
+	c.task.back.set(c.key, row)
+}
+
+// Emit implements Context.
+func (c *taskContext) Emit(topic, key string, value []byte, headers ...Header) {
+	c.task.back.emit(&outRecord{topic: topic, key: key, hasKey: true, value: value,
+		headers: append(headers, c.header)})
+}
+
+// Lookup implements Context.
+func (c *taskContext) Lookup(topic, key string) ([]byte, error) {
+	return c.task.back.lookup(topic, key)
+}
+
+func arrivalHeader(ms int64) Header {
+	return Header{Key: HeaderArrival,
+		Value: []byte(time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.999Z07:00"))}
+}
+
+// ArrivalOf is the arrival time of a record in ms: its header's, where that is RFC 3339, else its
+// timestamp.
+func ArrivalOf(headers []Header, timestamp int64) int64 {
+	for i := len(headers) - 1; i >= 0; i-- {
+		if headers[i].Key == HeaderArrival {
+			if t, err := time.Parse(time.RFC3339Nano, string(headers[i].Value)); err == nil {
+				return t.UnixMilli()
+			}
+		}
+	}
+	return timestamp
+}

@@ -1,0 +1,42 @@
+package tables
+
+import (
+	"maps"
+
+	"chargestream"
+)
+
+// AnomalyChanges are the records that must be sent when the anomalies of a row were before and
+// are now: those that are new or say something else, and, closed at the moment at, those that
+// were open and are no more.
+func AnomalyChanges(before, now []chargestream.Anomaly, at chargestream.Millis) []chargestream.Anomaly {
+	var changes []chargestream.Anomaly
+	for _, a := range now {
+		if old := findAnomaly(before, a.AnomalyID); old == nil || !sameAnomaly(old, &a) {
+			changes = append(changes, a)
+		}
+	}
+	for _, a := range before {
+		if a.ClosedAt == 0 && findAnomaly(now, a.AnomalyID) == nil {
+			a.ClosedAt, a.BillingHold = max(at, a.OpenedAt), false
+			changes = append(changes, a)
+		}
+	}
+	return changes
+}
+
+func findAnomaly(list []chargestream.Anomaly, id string) *chargestream.Anomaly {
+	for i := range list {
+		if list[i].AnomalyID == id {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+func sameAnomaly(a, b *chargestream.Anomaly) bool {
+	return a.Kind == b.Kind && a.Severity == b.Severity && a.StationID == b.StationID &&
+		a.ConnectorID == b.ConnectorID && a.SessionID == b.SessionID &&
+		a.OpenedAt == b.OpenedAt && a.ClosedAt == b.ClosedAt &&
+		a.BillingHold == b.BillingHold && maps.Equal(a.Evidence, b.Evidence)
+}

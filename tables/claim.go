@@ -1,0 +1,135 @@
+package tables
+
+import (
+	"cmp"
+	"slices"
+
+	"chargestream"
+	"chargestream/codecs"
+)
+
+// claimsMax bounds how many different starts, and ends, of one session are kept. The first to
+// arrive counts; a second shows that there is a conflict; a third adds nothing to that.
+const claimsMax = 2
+
+// Start is one claim that a session began.
+type Start struct {
+	Arrival     chargestream.Millis
+	At          chargestream.Millis
+	ConnectorID chargestream.ConnectorID
+	UserID      chargestream.UserID
+	Meter       *chargestream.WattHours
+}
+
+// End is one claim that a session ended. ConnectorID is empty where the event named none.
+type End struct {
+	Arrival     chargestream.Millis
+	At          chargestream.Millis
+	ConnectorID chargestream.ConnectorID
+	Energy      *chargestream.WattHours
+	Meter       *chargestream.WattHours
+	Reason      string
+}
+
+func compareStartContent(a, b *Start) int {
+	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ConnectorID, b.ConnectorID),
+		cmp.Compare(a.UserID, b.UserID), compareOptional(a.Meter, b.Meter))
+}
+
+func compareEndContent(a, b *End) int {
+	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ConnectorID, b.ConnectorID),
+		compareOptional(a.Energy, b.Energy), compareOptional(a.Meter, b.Meter),
+		cmp.Compare(a.Reason, b.Reason))
+}
+
+// mergeClaim adds a claim to the few that are kept. The same content keeps its earliest arrival;
+// of different contents the earliest by (arrival, content) are kept. That is a semilattice: what
+// is cut off was beaten by claimsMax claims whose arrivals can only become earlier.
+func mergeClaim[T any](list []T, claim T, content func(a, b *T) int, arrival func(*T) *chargestream.Millis) []T {
+	known := false
+	for i := range list {
+		if content(&list[i], &claim) == 0 {
+			at := arrival(&list[i])
+			*at = min(*at, *arrival(&claim))
+			known = true
+		}
+	}
+	if !known {
+		list = append(list, claim)
+	}
+	slices.SortFunc(list, func(a, b T) int {
+		return cmp.Or(cmp.Compare(*arrival(&a), *arrival(&b)), content(&a, &b))
+	})
+	return list[:min(len(list), claimsMax)]
+}
+
+func startArrival(s *Start) *chargestream.Millis { return &s.Arrival }
+
+func endArrival(e *End) *chargestream.Millis { return &e.Arrival }
+
+func mergeStart(list []Start, s Start) []Start {
+	return mergeClaim(list, s, compareStartContent, startArrival)
+}
+
+func mergeEnd(list []End, e End) []End {
+	return mergeClaim(list, e, compareEndContent, endArrival)
+}
+
+// skewed tells whether an event that happened at, and was received at arrival, was sent by a
+// clock that is too far ahead to be billed by.
+func skewed(at, arrival chargestream.Millis) bool { return at > arrival+chargestream.SkewTolerance }
+
+func writeEnergy(w *codecs.Writer, v *chargestream.WattHours) {
+	if v == nil {
+		w.Byte(0)
+		return
+	}
+	w.Byte(1)
+	w.Int(int64(*v))
+}
+
+func readEnergy(r *codecs.Reader) *chargestream.WattHours {
+	if r.Byte() == 0 {
+		return nil
+	}
+	v := chargestream.WattHours(r.Int())
+	return &v
+}
+
+func (s *Start) write(w *codecs.Writer) {
+	w.Int(int64(s.At))
+	w.Int(int64(s.Arrival - s.At))
+	w.Text(string(s.ConnectorID))
+	w.Text(string(s.UserID))
+	writeEnergy(w, s.Meter)
+}
+
+func readStart(r *codecs.Reader) Start {
+	var s Start
+	s.At = chargestream.Millis(r.Int())
+	s.Arrival = s.At + chargestream.Millis(r.Int())
+	s.ConnectorID = chargestream.ConnectorID(r.Text())
+	s.UserID = chargestream.UserID(r.Text())
+	s.Meter = readEnergy(r)
+	return s
+}
+
+func (e *End) write(w *codecs.Writer) {
+	w.Int(int64(e.At))
+	w.Int(int64(e.Arrival - e.At))
+	w.Text(string(e.ConnectorID))
+	writeEnergy(w, e.Energy)
+	writeEnergy(w, e.Meter)
+	w.Text(e.Reason)
+}
+
+func readEnd(r *codecs.Reader) End {
+	var e End
+	e.At = chargestream.Millis(r.Int())
+	e.Arrival = e.At + chargestream.Millis(r.Int())
+	e.ConnectorID = chargestream.ConnectorID(r.Text())
+	e.Energy = readEnergy(r)
+	e.Meter = readEnergy(r)
+	e.Reason = r.Text()
+	return e
+}

@@ -1,0 +1,56 @@
+// Package tables is the rows and how they fold: pure functions from a row and an event to the
+// row moved, and what must be told.
+//
+// Every row is a join-semilattice: a merge is idempotent, commutative and associative. So any
+// order of the same events, any duplicate and any split of the work gives the same bytes, and a
+// replay from offset zero equals the live table. Every derived record (an invoice, a window, an
+// anomaly) is a pure function of one row and of reference data picked by event time.
+//
+// The package refuses to know what a broker, a clock, a disk or a log is. Time comes in as an
+// argument: event time and arrival time with every event, stream time with every firing.
+package tables
+
+import "cmp"
+
+// least and most are the two ways in which a register keeps one of two values. Zero is "unset".
+func least[T ~int64](a, b T) T {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
+}
+
+// insertSorted puts v into a list that is sorted by compare, or merges it into the element that
+// compares equal.
+func insertSorted[T any](list []T, v T, compare func(a, b *T) int, merge func(into, from *T)) []T {
+	for i := len(list) - 1; i >= 0; i-- {
+		switch c := compare(&list[i], &v); {
+		case c == 0:
+			merge(&list[i], &v)
+			return list
+		case c < 0:
+			return insertAt(list, i+1, v)
+		}
+	}
+	return insertAt(list, 0, v)
+}
+
+func insertAt[T any](list []T, i int, v T) []T {
+	var zero T
+	list = append(list, zero)
+	copy(list[i+1:], list[i:])
+	list[i] = v
+	return list
+}
+
+func compareOptional[T cmp.Ordered](a, b *T) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return -1
+	case b == nil:
+		return 1
+	}
+	return cmp.Compare(*a, *b)
+}

@@ -1,0 +1,137 @@
+package tables
+
+import (
+	"cmp"
+
+	"chargestream"
+	"chargestream/codecs"
+)
+
+// ChargingPowerMin is the power from which on a connector counts as charging: what a vehicle's
+// own heating and the electronics of a connector draw at rest lies below it.
+const ChargingPowerMin chargestream.Watts = 100
+
+// Reading is what a register showed at a time.
+type Reading struct {
+	At     chargestream.Millis
+	Energy chargestream.WattHours
+}
+
+func compareReadings(a, b *Reading) int {
+	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Energy, b.Energy))
+}
+
+// Quarter is the envelope of the samples of one quarter hour: what must be known of them to bill
+// and to draw the load, however many there were. Merging envelopes is a semilattice: first and
+// last by time, smallest and largest by value, bits that are set stay set.
+type Quarter struct {
+	Start chargestream.Millis // multiple of a quarter hour
+	From  chargestream.Millis // the first sample of any kind
+	// First and Last are the outer readings of the register; both are zero where no sample told
+	// one.
+	First, Last Reading
+	// Min and Max are the extremes of the register: Min below First or Max above Last shows that
+	// it ran backwards in between.
+	Min, Max chargestream.WattHours
+	Peak     chargestream.Watts
+	// Sampled and Charging have a bit for each minute: with a power sample at all, with one of
+	// ChargingPowerMin or more.
+	Sampled, Charging uint16
+}
+
+// QuarterOf is the envelope of one sample.
+func QuarterOf(m *chargestream.MeterValue) Quarter {
+	q := Quarter{Start: m.Time.Truncate(chargestream.Quarter), From: m.Time}
+	if m.Energy != nil {
+		q.First = Reading{At: m.Time, Energy: *m.Energy}
+		q.Last, q.Min, q.Max = q.First, *m.Energy, *m.Energy
+	}
+	if m.Power != nil {
+		bit := uint16(1) << ((m.Time - q.Start) / chargestream.Minute)
+		q.Sampled, q.Peak = bit, max(*m.Power, 0)
+		if *m.Power >= ChargingPowerMin {
+			q.Charging = bit
+		}
+	}
+	return q
+}
+
+// HasEnergy tells whether any sample read the register.
+func (q *Quarter) HasEnergy() bool { return q.First.At != 0 }
+
+// Merge joins another envelope of the same quarter into q.
+func (q *Quarter) Merge(o *Quarter) {
+	q.From = least(q.From, o.From)
+	q.Peak = max(q.Peak, o.Peak)
+	q.Sampled |= o.Sampled
+	q.Charging |= o.Charging
+	if !o.HasEnergy() {
+		return
+	}
+	if !q.HasEnergy() {
+		q.First, q.Last, q.Min, q.Max = o.First, o.Last, o.Min, o.Max
+		return
+	}
+	if compareReadings(&o.First, &q.First) < 0 {
+		q.First = o.First
+	}
+	if compareReadings(&o.Last, &q.Last) > 0 {
+		q.Last = o.Last
+	}
+	q.Min, q.Max = min(q.Min, o.Min), max(q.Max, o.Max)
+}
+
+// ranBackwards tells whether the register fell within the quarter.
+func (q *Quarter) ranBackwards() bool {
+	return q.HasEnergy() && (q.Min < q.First.Energy || q.Max > q.Last.Energy)
+}
+
+// measure grows with every merge that changes what the envelope says of the register, so that
+// of two records made from the same envelope the later one can be told.
+func (q *Quarter) measure() int64 {
+	if !q.HasEnergy() {
+		return 1
+	}
+	return 2 + int64(q.Last.At-q.First.At) + int64(q.Max-q.Min)
+}
+
+func compareQuarters(a, b *Quarter) int { return cmp.Compare(a.Start, b.Start) }
+
+func mergeQuarters(into, from *Quarter) { into.Merge(from) }
+
+func (q *Quarter) write(w *codecs.Writer) {
+	w.Int(int64(q.Start / chargestream.Quarter))
+	w.Int(int64(q.From - q.Start))
+	w.Uint(uint64(q.Sampled))
+	w.Uint(uint64(q.Charging))
+	w.Int(int64(q.Peak))
+	if !q.HasEnergy() {
+		w.Byte(0)
+		return
+	}
+	w.Byte(1)
+	w.Int(int64(q.First.At - q.Start))
+	w.Int(int64(q.First.Energy))
+	w.Int(int64(q.Last.At - q.First.At))
+	w.Int(int64(q.Last.Energy - q.First.Energy))
+	w.Int(int64(q.Min - q.First.Energy))
+	w.Int(int64(q.Max - q.First.Energy))
+}
+
+func readQuarter(r *codecs.Reader) Quarter {
+	var q Quarter
+	q.Start = chargestream.Millis(r.Int()) * chargestream.Quarter
+	q.From = q.Start + chargestream.Millis(r.Int())
+	q.Sampled, q.Charging = uint16(r.Uint()), uint16(r.Uint())
+	q.Peak = chargestream.Watts(r.Int())
+	if r.Byte() == 0 {
+		return q
+	}
+	q.First.At = q.Start + chargestream.Millis(r.Int())
+	q.First.Energy = chargestream.WattHours(r.Int())
+	q.Last.At = q.First.At + chargestream.Millis(r.Int())
+	q.Last.Energy = q.First.Energy + chargestream.WattHours(r.Int())
+	q.Min = q.First.Energy + chargestream.WattHours(r.Int())
+	q.Max = q.First.Energy + chargestream.WattHours(r.Int())
+	return q
+}

@@ -1,0 +1,373 @@
+package tables
+
+import (
+	"cmp"
+	"slices"
+
+	"chargestream"
+)
+
+// Bounds of a station row. Each is far above what a station needs and keeps a broken one from
+// filling a broker.
+const (
+	// StationConnectorsMax: the largest charging stations sold have some twenty connectors.
+	StationConnectorsMax = 64
+	// StationPendingMax: sessions of the last day; a connector that is used every five minutes
+	// day and night reaches it.
+	StationPendingMax = 288
+	statusesMax       = 4
+	skewDaysMax       = 8
+)
+
+// Station is the row of the stations table: what is known of one station now.
+type Station struct {
+	// LastSeen is the latest moment at which the station is known to have been alive.
+	LastSeen   chargestream.Millis
+	Connectors []Connector // by ConnectorID
+	Pending    []Pending   // by ID and time
+	Skews      []SkewDay   // by Day, the latest skewDaysMax
+	ID         chargestream.StationID
+}
+
+// Connector is what is known of one connector now.
+type Connector struct {
+	ID chargestream.ConnectorID
+	// Statuses are the latest reports, the newest first.
+	Statuses []Status
+	// Meter is the newest sample; its ids are not kept.
+	Meter chargestream.MeterValue
+	// Running is the session that started last, and may have ended.
+	Running RunningSession
+	// LastEnd is the latest end of any session.
+	LastEnd chargestream.Millis
+	// Boundary is the latest start or end of any session. A quarter whose samples begin at or
+	// before it is handed on at once; a later one is held here until it is full.
+	Boundary chargestream.Millis
+	// Slot is the newest quarter: later samples of it are merged here.
+	Slot        Quarter
+	SlotSession chargestream.SessionID
+}
+
+// Status is a status report as it is kept.
+type Status struct {
+	At        chargestream.Millis
+	State     chargestream.State
+	Activity  chargestream.Activity
+	Word      string
+	ErrorCode string
+}
+
+// RunningSession is the session that a connector was last started for.
+type RunningSession struct {
+	StartedAt chargestream.Millis
+	ID        chargestream.SessionID
+	UserID    chargestream.UserID
+}
+
+// Pending is one start or one end of a session that is still waited on: a start for its end, an
+// end for its settlement and, for a day, for a start that comes after it. Each claim has an entry
+// of its own, so that what is pending is a set that every order of the claims agrees on.
+type Pending struct {
+	ID          chargestream.SessionID
+	Start       chargestream.Millis      // zero in an end
+	End         chargestream.Millis      // zero in a start
+	ConnectorID chargestream.ConnectorID // empty in an end that named none
+	Settled     bool
+}
+
+// SkewDay is a UTC day on which events came from a clock that was too far ahead.
+type SkewDay struct {
+	Day   chargestream.Millis
+	First chargestream.Millis // arrival of the first such event
+	Ahead chargestream.Millis // the most that the clock was ahead
+}
+
+// StationEffects collects what a fold of a station row hands to other tables.
+type StationEffects struct {
+	Sessions []SessionPart
+	Hours    []HourPart
+}
+
+// SessionPart is a partial row for the sessions table.
+type SessionPart struct {
+	ID  chargestream.SessionID
+	Row Session
+}
+
+// Fold merges an event that arrived at arrival into the row. The parts that others must merge
+// are appended to out.
+func (s *Station) Fold(event chargestream.Event, arrival chargestream.Millis, out *StationEffects) {
+	s.ID = event.Station()
+	if ahead := event.At() - arrival; skewed(event.At(), arrival) {
+		s.noteSkew(arrival, ahead)
+	}
+	s.see(min(event.At(), arrival), out)
+	switch e := event.(type) {
+	case *chargestream.StatusReport:
+		s.foldStatus(e, arrival, out)
+	case *chargestream.MeterValue:
+		s.foldMeter(e, out)
+	case *chargestream.SessionStart:
+		s.foldStart(e, arrival, out)
+	case *chargestream.SessionEnd:
+		s.foldEnd(e, arrival, out)
+	case *chargestream.SessionRecord:
+		s.foldStart(&e.Start, arrival, out)
+		s.foldEnd(&e.End, arrival, out)
+	case *chargestream.Heartbeat:
+	}
+}
+
+func (s *Station) connector(id chargestream.ConnectorID) *Connector {
+	i, ok := slices.BinarySearchFunc(s.Connectors, id, func(c Connector, id chargestream.ConnectorID) int {
+		return cmp.Compare(c.ID, id)
+	})
+	if !ok {
+		if len(s.Connectors) >= StationConnectorsMax {
+			return &Connector{} // folded into nothing: processors refuse the event before
+		}
+		s.Connectors = insertAt(s.Connectors, i, Connector{ID: id})
+	}
+	return &s.Connectors[i]
+}
+
+// Full tells whether an event of a connector would be one connector too many.
+func (s *Station) Full(id chargestream.ConnectorID) bool {
+	if id == "" || len(s.Connectors) < StationConnectorsMax {
+		return false
+	}
+	return !slices.ContainsFunc(s.Connectors, func(c Connector) bool { return c.ID == id })
+}
+
+// see moves LastSeen on. Each hour that is left is told that the station was alive through its
+// end, and each that is entered the status that every connector brings into it, so that a window
+// without any event of its own can be told.
+func (s *Station) see(at chargestream.Millis, out *StationEffects) {
+	if at <= s.LastSeen {
+		return
+	}
+	left := s.LastSeen.Truncate(chargestream.Hour)
+	known := s.LastSeen != 0
+	s.LastSeen = at
+	if !known {
+		return
+	}
+	now := at.Truncate(chargestream.Hour)
+	for hour := left; hour <= min(now, left+chargestream.StatusHold); hour += chargestream.Hour {
+		for i := range s.Connectors {
+			c := &s.Connectors[i]
+			row := Hour{Through: hour < now}
+			if hour > left {
+				row.Carry = c.carry(hour)
+			}
+			if row.Carry.At != 0 || (row.Through && c.reported(hour)) {
+				out.hour(s.ID, c.ID, hour, row)
+			}
+		}
+	}
+}
+
+// believed tells whether a status of a moment still counts in an hour that nothing renewed it in.
+func believed(at, hour chargestream.Millis) bool {
+	return hour-at.Truncate(chargestream.Hour) <= chargestream.StatusHold
+}
+
+// carry is the status that was in force when an hour began.
+func (c *Connector) carry(hour chargestream.Millis) Transition {
+	if st := c.statusBefore(hour); st.At != 0 && believed(st.At, hour) {
+		return transitionOf(&st)
+	}
+	return Transition{}
+}
+
+// reported tells whether the connector has a status that counts at the end of an hour.
+func (c *Connector) reported(hour chargestream.Millis) bool {
+	st := c.statusBefore(hour + chargestream.Hour)
+	return st.At != 0 && believed(st.At, hour)
+}
+
+func (s *Station) foldStatus(e *chargestream.StatusReport, arrival chargestream.Millis, out *StationEffects) {
+	state, activity, _ := chargestream.ParseStatus(e.Status)
+	st := Status{At: e.Time, State: state, Activity: activity, Word: e.Status, ErrorCode: e.ErrorCode}
+	c := s.connector(e.ConnectorID)
+	c.addStatus(st)
+	hour, now := st.At.Truncate(chargestream.Hour), s.LastSeen.Truncate(chargestream.Hour)
+	t := transitionOf(&st)
+	t.Arrival = arrival
+	out.hour(s.ID, c.ID, hour, Hour{Transitions: []Transition{t}, Through: hour < now})
+	// A late report also changes what was brought into the hours after it, up to the next one.
+	for next := hour + chargestream.Hour; next <= now && believed(st.At, next); next += chargestream.Hour {
+		if before := c.statusBefore(next); before.At == 0 || before == st {
+			out.hour(s.ID, c.ID, next, Hour{Carry: transitionOf(&st), Through: next < now})
+		}
+	}
+}
+
+// statusBefore is the newest status from before a moment.
+func (c *Connector) statusBefore(at chargestream.Millis) Status {
+	for _, st := range c.Statuses {
+		if st.At < at {
+			return st
+		}
+	}
+	return Status{} // none that is kept is so old
+}
+
+func compareStatuses(a, b *Status) int { // newest first
+	return -cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.State, b.State),
+		cmp.Compare(a.Activity, b.Activity), cmp.Compare(a.Word, b.Word), cmp.Compare(a.ErrorCode, b.ErrorCode))
+}
+
+func (c *Connector) addStatus(st Status) {
+	c.Statuses = insertSorted(c.Statuses, st, compareStatuses, func(_, _ *Status) {})
+	if len(c.Statuses) > statusesMax {
+		c.Statuses = c.Statuses[:statusesMax]
+	}
+}
+
+func (s *Station) foldStart(e *chargestream.SessionStart, arrival chargestream.Millis, out *StationEffects) {
+	claim := Start{Arrival: arrival, At: e.Time, ConnectorID: e.ConnectorID, UserID: e.UserID,
+		Meter: e.Meter}
+	out.session(e.SessionID, Session{StationID: s.ID, Starts: []Start{claim}})
+	out.hour(s.ID, e.ConnectorID, e.Time.Truncate(chargestream.Hour), Hour{Stays: []Stay{{
+		ID: e.SessionID, StartAt: e.Time, StartArrival: arrival}}})
+	c := s.connector(e.ConnectorID)
+	run := RunningSession{StartedAt: e.Time, ID: e.SessionID, UserID: e.UserID}
+	if compareRunning(&run, &c.Running) > 0 {
+		c.Running = run
+	}
+	c.bound(s.ID, e.Time, out)
+	s.pendStart(Pending{ID: e.SessionID, ConnectorID: e.ConnectorID, Start: e.Time}, out)
+}
+
+// pendStart adds a start, unless the end that it waits for is known already.
+func (s *Station) pendStart(p Pending, out *StationEffects) {
+	ended := false
+	for i := range s.Pending {
+		end := &s.Pending[i]
+		if end.ID != p.ID || end.End < p.Start {
+			continue
+		}
+		ended = true
+		if end.ConnectorID == "" {
+			s.connector(p.ConnectorID).end(s.ID, end.End, out)
+		}
+	}
+	if !ended {
+		s.pend(p)
+	}
+}
+
+// pendEnd adds an end, and forgets the starts that waited for it.
+func (s *Station) pendEnd(p Pending, out *StationEffects) {
+	if p.ConnectorID != "" {
+		s.connector(p.ConnectorID).end(s.ID, p.End, out)
+	}
+	s.Pending = slices.DeleteFunc(s.Pending, func(start Pending) bool {
+		if start.ID != p.ID || start.End != 0 || start.Start > p.End {
+			return false
+		}
+		if p.ConnectorID == "" {
+			s.connector(start.ConnectorID).end(s.ID, p.End, out)
+		}
+		return true
+	})
+	s.pend(p)
+}
+
+func (s *Station) pend(p Pending) {
+	s.Pending = insertSorted(s.Pending, p, func(a, b *Pending) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End),
+			cmp.Compare(a.ConnectorID, b.ConnectorID))
+	}, func(_, _ *Pending) {})
+}
+
+func compareRunning(a, b *RunningSession) int {
+	return cmp.Or(cmp.Compare(a.StartedAt, b.StartedAt), cmp.Compare(a.ID, b.ID),
+		cmp.Compare(a.UserID, b.UserID))
+}
+
+func (s *Station) foldEnd(e *chargestream.SessionEnd, arrival chargestream.Millis, out *StationEffects) {
+	out.session(e.SessionID, Session{StationID: s.ID, Ends: []End{{Arrival: arrival, At: e.Time,
+		ConnectorID: e.ConnectorID, Energy: e.Energy, Meter: e.Meter, Reason: e.Reason}}})
+	s.pendEnd(Pending{ID: e.SessionID, End: e.Time, ConnectorID: e.ConnectorID}, out)
+}
+
+func (c *Connector) end(station chargestream.StationID, at chargestream.Millis, out *StationEffects) {
+	c.LastEnd = max(c.LastEnd, at)
+	c.bound(station, at, out)
+}
+
+// bound raises the boundary, and hands on what it shows to be over.
+func (c *Connector) bound(station chargestream.StationID, at chargestream.Millis, out *StationEffects) {
+	was := c.Boundary
+	c.Boundary = max(c.Boundary, at)
+	if c.Slot.From != 0 && c.Slot.From <= c.Boundary && c.Slot.From > was {
+		out.quarter(station, c.ID, c.SlotSession, &c.Slot)
+	}
+}
+
+func (s *Station) foldMeter(e *chargestream.MeterValue, out *StationEffects) {
+	c := s.connector(e.ConnectorID)
+	c.addSample(e)
+	q := QuarterOf(e)
+	at := cmp.Or(cmp.Compare(q.Start, c.Slot.Start), cmp.Compare(e.SessionID, c.SlotSession))
+	switch {
+	case at < 0 && c.Slot.From != 0:
+		out.quarter(s.ID, c.ID, e.SessionID, &q)
+		return
+	case at == 0 && c.Slot.From != 0:
+		c.Slot.Merge(&q)
+	default:
+		if c.Slot.From != 0 {
+			out.quarter(s.ID, c.ID, c.SlotSession, &c.Slot)
+		}
+		c.Slot, c.SlotSession = q, e.SessionID
+	}
+	if c.Slot.From <= c.Boundary {
+		out.quarter(s.ID, c.ID, c.SlotSession, &c.Slot)
+	}
+}
+
+// addSample keeps the newest sample; of two of the same moment the one that is larger in the
+// order of its fields, so that all orders agree.
+func (c *Connector) addSample(e *chargestream.MeterValue) {
+	m := &c.Meter
+	newer := cmp.Or(cmp.Compare(e.Time, m.Time), compareOptional(e.Energy, m.Energy),
+		compareOptional(e.Power, m.Power), compareOptional(e.SoC, m.SoC))
+	if newer > 0 {
+		*m = chargestream.MeterValue{Time: e.Time, Energy: e.Energy, Power: e.Power, SoC: e.SoC}
+	}
+}
+
+func (s *Station) noteSkew(arrival, ahead chargestream.Millis) {
+	day := SkewDay{Day: arrival.Truncate(chargestream.Day), First: arrival, Ahead: ahead}
+	s.Skews = insertSorted(s.Skews, day,
+		func(a, b *SkewDay) int { return cmp.Compare(a.Day, b.Day) },
+		func(into, from *SkewDay) {
+			into.First, into.Ahead = least(into.First, from.First), max(into.Ahead, from.Ahead)
+		})
+	if len(s.Skews) > skewDaysMax {
+		s.Skews = slices.Delete(s.Skews, 0, len(s.Skews)-skewDaysMax)
+	}
+}
+
+func (out *StationEffects) session(id chargestream.SessionID, row Session) {
+	out.Sessions = append(out.Sessions, SessionPart{ID: id, Row: row})
+}
+
+func (out *StationEffects) hour(station chargestream.StationID, connector chargestream.ConnectorID,
+	start chargestream.Millis, row Hour) {
+	out.Hours = append(out.Hours, HourPart{
+		Key: HourKey{StationID: station, ConnectorID: connector, Start: start}, Row: row})
+}
+
+// quarter hands a quarter on to its session, where it names one, and to its window.
+func (out *StationEffects) quarter(station chargestream.StationID, connector chargestream.ConnectorID,
+	session chargestream.SessionID, q *Quarter) {
+	if session != "" {
+		out.session(session, Session{StationID: station, Quarters: []Quarter{*q}})
+	}
+	out.hour(station, connector, q.Start.Truncate(chargestream.Hour), Hour{Loads: []Load{{
+		Start: q.Start, Peak: q.Peak, Sampled: q.Sampled, Charging: q.Charging}}})
+}
