@@ -66,7 +66,7 @@ func (h *hasher) Sum(b []byte) []byte {
 func Partitioner() kgo.Partitioner {
 	return kgo.BasicConsistentPartitioner(func(string) func(*kgo.Record, int) int {
 		return func(r *kgo.Record, n int) int {
-			if r.Key == nil {
+			if r.Key == nil || (len(r.Key) > 0 && r.Key[0] == reserved[0]) {
 				return int(r.Partition) % n
 			}
 			return int(Murmur2(r.Key)&0x7fffffff) % n

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -31,6 +33,7 @@ type task struct {
 	back       backend
 	now        int64 // stream time
 	timers     *timers
+	overdue    map[string]struct{} // rows that were due when they were written; see settle
 	ctx        taskContext
 	metrics    taskMetrics
 }
@@ -43,7 +46,8 @@ type taskMetrics struct {
 }
 
 func newTask(p *Processor, partition, partitions int32, back backend) *task {
-	t := &task{p: p, partition: partition, partitions: partitions, back: back, timers: newTimers()}
+	t := &task{p: p, partition: partition, partitions: partitions, back: back, timers: newTimers(),
+		overdue: map[string]struct{}{}}
 	t.ctx.task = t
 	return t
 }
@@ -64,7 +68,10 @@ func (t *task) load(key string, row []byte) error {
 // process takes one record.
 func (t *task) process(m *Message) error {
 	if m.Topic == t.p.Clock && t.p.Clock != "" {
-		return t.advance(m.Arrival)
+		if err := t.advance(m.Arrival); err != nil {
+			return err
+		}
+		return t.fireOverdue()
 	}
 	if m.HasKey && PartitionOf(m.Key, t.partitions) != t.partition {
 		t.leadHome(m)
@@ -110,28 +117,41 @@ func (t *task) advance(arrival int64) error {
 		if !ok {
 			return nil
 		}
-		t.ctx.begin(key, t.now-FireDelay)
-		if err := t.fire(); err != nil {
-			return err
-		}
-		if err := t.index(); err != nil {
+		if err := t.fire(key, t.now-FireDelay); err != nil {
 			return err
 		}
 	}
 }
 
-func (t *task) fire() error {
-	if t.metrics.fired != nil {
-		t.metrics.fired()
-	}
-	if err := t.p.Fire(&t.ctx, t.now-FireDelay); err != nil {
-		return fmt.Errorf("fire %q: %w", t.ctx.key, err)
+// fireOverdue fires, at a clock record, the rows that settle put off.
+func (t *task) fireOverdue() error {
+	keys := slices.Sorted(maps.Keys(t.overdue))
+	clear(t.overdue)
+	for _, key := range keys {
+		if err := t.fire(key, t.now-FireDelay); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// settle brings the timers in line with the row that was just folded; what is already due is
-// fired at once.
+func (t *task) fire(key string, now int64) error {
+	t.ctx.begin(key, now)
+	if t.metrics.fired != nil {
+		t.metrics.fired()
+	}
+	if err := t.p.Fire(&t.ctx, now); err != nil {
+		return fmt.Errorf("fire %q: %w", key, err)
+	}
+	return t.index(now)
+}
+
+// settle brings the timers in line with the row that was just folded. What is due by the arrival
+// time of the record itself is fired at once.
+//
+// Records that arrived long before the stream time are read when somebody brings in history. What
+// is due of their rows by stream time is put off until the next clock record: the record that
+// makes it undue is likely to be the next one, as a session's end follows its start.
 func (t *task) settle() error {
 	if t.p.Due == nil || !t.ctx.wrote {
 		return nil
@@ -140,31 +160,37 @@ func (t *task) settle() error {
 	if err != nil {
 		return fmt.Errorf("timer of row %q: %w", t.ctx.key, err)
 	}
-	if due != 0 && due <= t.now-FireDelay {
-		if err := t.fire(); err != nil {
-			return err
-		}
+	if now := t.ctx.arrival - FireDelay; due != 0 && due <= now {
+		return t.fire(t.ctx.key, now)
 	}
-	return t.index()
+	return t.index(0)
 }
 
-func (t *task) index() error {
+// index notes when a row, which was fired up to fired, is due next.
+func (t *task) index(fired int64) error {
+	key := t.ctx.key
 	row, err := t.ctx.Row()
 	if err != nil {
 		return err
 	}
-	if row == nil {
-		t.timers.set(t.ctx.key, 0)
-		return nil
+	var due int64
+	if row != nil {
+		if due, err = t.p.Due(key, row); err != nil {
+			return fmt.Errorf("timer of row %q: %w", key, err)
+		}
 	}
-	due, err := t.p.Due(t.ctx.key, row)
-	if err != nil {
-		return fmt.Errorf("timer of row %q: %w", t.ctx.key, err)
+	delete(t.overdue, key)
+	switch {
+	case due == 0:
+		t.timers.set(key, 0)
+	case due <= fired:
+		return fmt.Errorf("timer of row %q: %w: due after it was fired", key, ErrDeclaration)
+	case due <= t.now-FireDelay:
+		t.timers.set(key, 0)
+		t.overdue[key] = struct{}{}
+	default:
+		t.timers.set(key, due)
 	}
-	if due != 0 && due <= t.now-FireDelay {
-		return fmt.Errorf("timer of row %q: %w: still due after it was fired", t.ctx.key, ErrDeclaration)
-	}
-	t.timers.set(t.ctx.key, due)
 	return nil
 }
 

@@ -1,0 +1,161 @@
+# Needs Go, and for some targets more: `make doctor` says what is missing and what for.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Which packages: make test PKGS=./tables/...
+PKGS      ?= ./...
+FUZZTIME  ?= 5s
+BENCH     ?= .
+BENCHTIME ?= 1s
+COUNT     ?= 6
+NAME      ?= local
+ARGS      ?=
+
+BENCH_PKGS := ./benchmarks/...
+RESULTS    := benchmarks/results
+BENCHSTAT  := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+KAFKA          := 4.3.0
+KAFKA_LIBS     := .cache/kafka-$(KAFKA)
+KAFKA_POM      := internal/kafkatest/kafka-pom.xml
+KAFKA_MANIFEST := $(CURDIR)/internal/kafkatest/kafka-jars.sha256
+JAVA_MIN       := 17
+JAVA_INSTALL   := apt-get install -y default-jre-headless
+MVN_INSTALL    := apt-get install -y maven
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/chargestream
+	CGO_ENABLED=0 go build -o bin/chargestream ./cmd/chargestream
+
+.PHONY: demo
+demo: build ## build and run the demo: everything in one process (ARGS="--http :9000")
+	bin/chargestream demo $(ARGS)
+
+.PHONY: test
+test: ## run the tests: no network, no Java, no containers
+	go test -timeout 10m $(PKGS)
+
+.PHONY: race
+race: ## run the tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -timeout 15m $(PKGS)
+
+# One package at a time: each starts brokers of its own, or shares CHARGESTREAM_TEST_BROKERS. The
+# build before it keeps both cores busy, which -p 1 would not.
+.PHONY: test-integration
+test-integration: $(if $(CHARGESTREAM_TEST_BROKERS),,kafka-jars need-java) ## run the tests against a real Kafka
+	go build -tags integration $(PKGS)
+	go test -tags integration -count=1 -p 1 -timeout 20m $(PKGS)
+
+.PHONY: need-java
+need-java:
+	@found=$$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' || true); \
+	if [ "$${found:-0}" -lt $(JAVA_MIN) ]; then \
+		echo "Java $(JAVA_MIN) or newer is needed (found: $${found:-none}): $(JAVA_INSTALL)" >&2; \
+		exit 1; \
+	fi
+
+# True when the directory $(1) holds exactly the jars of the manifest.
+complete = [ -d $(1) ] && cd $(1) && [ "$$(ls | wc -l)" = "$$(wc -l < $(KAFKA_MANIFEST))" ] \
+	&& sha256sum --check --quiet --strict $(KAFKA_MANIFEST)
+
+.PHONY: kafka-jars
+kafka-jars: ## fetch the jars of the real Kafka into .cache, once (needs Maven)
+	@if ($(call complete,$(KAFKA_LIBS))); then exit 0; fi; \
+	if ! command -v mvn >/dev/null; then \
+		echo "Maven is needed to fetch Kafka $(KAFKA): $(MVN_INSTALL)" >&2; \
+		exit 1; \
+	fi; \
+	$(MAKE) --no-print-directory need-java; \
+	echo "fetching Kafka $(KAFKA) into $(KAFKA_LIBS)"; \
+	part=$(KAFKA_LIBS).part; \
+	rm -rf $$part; \
+	mvn -q -B -Dstyle.color=never -f $(KAFKA_POM) dependency:copy-dependencies \
+		-DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$$part; \
+	if ! ($(call complete,$$part)); then \
+		echo "the jars in $$part are not those of $(KAFKA_MANIFEST)" >&2; \
+		exit 1; \
+	fi; \
+	rm -rf $(KAFKA_LIBS); \
+	mv $$part $(KAFKA_LIBS)
+
+.PHONY: lint
+lint: ## check formatting, and vet with and without the integration tag
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then \
+		echo "not formatted (gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; \
+	fi
+	go vet $(PKGS)
+	go vet -tags integration $(PKGS)
+
+.PHONY: tidy-check
+tidy-check: ## check that go.mod and go.sum are what go mod tidy makes of them
+	go mod tidy -diff
+	go mod verify
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME
+	@dirs=$$(go list -f '{{.Dir}}' $(PKGS)); \
+	for dir in $$dirs; do \
+		if ! grep -qs '^func Fuzz' "$$dir"/*_test.go; then continue; fi; \
+		targets=$$(go test -list '^Fuzz' "$$dir" | grep '^Fuzz'); \
+		for target in $$targets; do \
+			echo "$$target in $${dir#$(CURDIR)/}"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir"; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## run the benchmarks into benchmarks/results/NAME.txt
+	@mkdir -p $(RESULTS)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -count $(COUNT) \
+		$(BENCH_PKGS) | tee $(RESULTS)/$(NAME).txt
+
+.PHONY: bench-smoke
+bench-smoke: ## run each benchmark once and keep nothing
+	go test -run '^$$' -bench . -benchmem -benchtime 1x $(BENCH_PKGS)
+
+.PHONY: bench-compare
+bench-compare: ## compare two results by name (OLD=v1 NEW=local)
+	@if [ -z "$(OLD)" ] || [ -z "$(NEW)" ]; then \
+		echo "usage: make bench-compare OLD=name NEW=name (of $(RESULTS)/name.txt)" >&2; exit 2; \
+	fi
+	go run $(BENCHSTAT) $(RESULTS)/$(OLD).txt $(RESULTS)/$(NEW).txt
+
+.PHONY: check-deploy
+check-deploy: ## check docker-compose.yml and what it mounts, without a container engine
+	cd tools && go test ./...
+
+.PHONY: doctor
+doctor: ## print the tools found, and which targets miss one
+	@look() { \
+		if found=$$($$2 2>&1 | awk '/[0-9]/ && !n++'); then printf '  %-5s %s\n' "$$1" "$$found"; \
+		else printf '  %-5s missing: %s; install: %s\n' "$$1" "$$3" "$$4"; fi; }; \
+	look go 'go version' 'every target' 'https://go.dev/dl'; \
+	look gcc 'gcc --version' 'make race' 'apt-get install -y gcc libc6-dev'; \
+	look java 'java -version' 'make test-integration' '$(JAVA_INSTALL)'; \
+	look mvn 'mvn -B -Dstyle.color=never --version' 'make kafka-jars (once)' '$(MVN_INSTALL)'
+	@if ($(call complete,$(KAFKA_LIBS))) >/dev/null 2>&1; \
+	then echo "  kafka $(KAFKA) in $(KAFKA_LIBS)"; \
+	else echo "  kafka $(KAFKA) not fetched yet: make kafka-jars"; fi
+
+.PHONY: clean-tree
+clean-tree: ## check that nothing in the work tree differs from the commit
+	@changed=$$(git status --porcelain); \
+	if [ -n "$$changed" ]; then \
+		echo "the work tree is not clean:" >&2; echo "$$changed" >&2; exit 1; \
+	fi
+
+.PHONY: ci
+ci: ## run what continuous integration runs, and install nothing
+	CHARGESTREAM_CI_INSTALL=no bash .ci/run
+
+.PHONY: clean
+clean: ## remove what was built; the fetched jars stay
+	rm -rf bin
+	rm -f $(RESULTS)/local.txt

@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// markersMax is how many offsets behind the end a partition may be for it to be looked at
+// whether they are control records only. Each transaction that wrote to it leaves one.
+const markersMax = 5000
+
+// Lag tells how many records the groups of processors have before them. Control records, which
+// hold no data, do not count.
+func Lag(ctx context.Context, brokers []string, procs ...*Processor) (int64, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		return 0, fmt.Errorf("connect: %w", err)
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	var total int64
+	for _, p := range procs {
+		topics := slices.Clone(p.Inputs)
+		if p.Clock != "" {
+			topics = append(topics, p.Clock)
+		}
+		ends, err := admin.ListEndOffsets(ctx, topics...)
+		if err != nil {
+			return 0, fmt.Errorf("end offsets: %w", err)
+		}
+		starts, err := admin.ListStartOffsets(ctx, topics...)
+		if err != nil {
+			return 0, fmt.Errorf("start offsets: %w", err)
+		}
+		committed, err := admin.FetchOffsets(ctx, p.Group)
+		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+			return 0, fmt.Errorf("offsets of group %s: %w", p.Group, err)
+		}
+		behind := map[string]map[int32]int64{}
+		ends.Each(func(end kadm.ListedOffset) {
+			at := int64(0)
+			if c, ok := committed.Lookup(end.Topic, end.Partition); ok {
+				at = max(c.At, 0)
+			}
+			if s, ok := starts.Lookup(end.Topic, end.Partition); ok {
+				at = max(at, s.Offset)
+			}
+			if at < end.Offset {
+				if behind[end.Topic] == nil {
+					behind[end.Topic] = map[int32]int64{}
+				}
+				behind[end.Topic][end.Partition] = at
+				total += end.Offset - at
+			}
+		})
+		if total > 0 && total <= markersMax {
+			if total, err = dataAfter(ctx, brokers, behind, ends); err != nil {
+				return 0, err
+			}
+		}
+		if total > 0 {
+			return total, nil
+		}
+	}
+	return 0, nil
+}
+
+// dataAfter counts the records from offsets to the ends that are no control records.
+func dataAfter(ctx context.Context, brokers []string, from map[string]map[int32]int64,
+	ends kadm.ListedOffsets) (int64, error) {
+	at := map[string]map[int32]kgo.Offset{}
+	left := 0
+	for topic, partitions := range from {
+		at[topic] = map[int32]kgo.Offset{}
+		for p, offset := range partitions {
+			at[topic][p] = kgo.NewOffset().At(offset)
+			left++
+		}
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumePartitions(at),
+		kgo.KeepControlRecords(), kgo.FetchMaxWait(100*time.Millisecond))
+	if err != nil {
+		return 0, fmt.Errorf("connect: %w", err)
+	}
+	defer client.Close()
+	var data int64
+	for left > 0 {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err0(); err != nil {
+			return 0, fmt.Errorf("read what is left: %w", err)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if !r.Attrs.IsControl() {
+				data++
+			}
+			if end, ok := ends.Lookup(r.Topic, r.Partition); ok && r.Offset == end.Offset-1 {
+				left--
+			}
+		})
+	}
+	return data, nil
+}
+
+// SendClock moves stream time on in every partition of the processors that have a clock.
+func SendClock(ctx context.Context, brokers []string, now time.Time, procs ...*Processor) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.RecordPartitioner(Partitioner()),
+		kgo.RequiredAcks(kgo.AllISRAcks()))
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	var records []*kgo.Record
+	for _, p := range procs {
+		if p.Clock == "" {
+			continue
+		}
+		details, err := admin.ListTopics(ctx, p.Clock)
+		if err != nil {
+			return fmt.Errorf("look at topic %s: %w", p.Clock, err)
+		}
+		for partition := range details[p.Clock].Partitions {
+			records = append(records, clockRecord(p.Clock, partition, now))
+		}
+	}
+	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return fmt.Errorf("send clock records: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/lovoo/goka"
+	"github.com/lovoo/goka/storage"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// markerKey stands for a control record, which marks the end of a transaction and has an offset
+// but no content. goka calls a table recovered when it has seen the record before the high
+// watermark; where that is a control record it would wait for ever if it were not shown one.
+const markerKey = reserved + "marker"
+
+// readerQueue is how many records of a table are fetched ahead.
+const readerQueue = 1024
+
+// Update is goka's UpdateCallback for tables that the engine wrote: it keeps what is a row.
+func Update(ctx goka.UpdateContext, s storage.Storage, key string, value []byte) error {
+	if strings.HasPrefix(key, reserved) {
+		return nil
+	}
+	return goka.DefaultUpdate(ctx, s, key, value)
+}
+
+// tableReader is a sarama.Consumer on franz-go, for what goka reads tables with: committed
+// records only, and control records shown as tombstones of markerKey. sarama's own consumer
+// drops them.
+type tableReader struct {
+	brokers []string
+	log     *slog.Logger
+	mu      sync.Mutex
+	high    map[string]map[int32]int64
+}
+
+// NewTableReader is goka's SaramaConsumerBuilder for processors and views.
+func NewTableReader(log *slog.Logger) goka.SaramaConsumerBuilder {
+	return func(brokers []string, _ string) (sarama.Consumer, error) {
+		return &tableReader{brokers: brokers, log: log, high: map[string]map[int32]int64{}}, nil
+	}
+}
+
+var errNotATable = errors.New("the table reader only reads partitions that are named")
+
+// Topics implements sarama.Consumer.
+func (r *tableReader) Topics() ([]string, error) { return nil, errNotATable }
+
+// Partitions implements sarama.Consumer.
+func (r *tableReader) Partitions(string) ([]int32, error) { return nil, errNotATable }
+
+// Close implements sarama.Consumer.
+func (r *tableReader) Close() error { return nil }
+
+// Pause implements sarama.Consumer.
+func (r *tableReader) Pause(map[string][]int32) {}
+
+// Resume implements sarama.Consumer.
+func (r *tableReader) Resume(map[string][]int32) {}
+
+// PauseAll implements sarama.Consumer.
+func (r *tableReader) PauseAll() {}
+
+// ResumeAll implements sarama.Consumer.
+func (r *tableReader) ResumeAll() {}
+
+// HighWaterMarks implements sarama.Consumer.
+func (r *tableReader) HighWaterMarks() map[string]map[int32]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := map[string]map[int32]int64{}
+	for topic, partitions := range r.high {
+		all[topic] = map[int32]int64{}
+		for p, offset := range partitions {
+			all[topic][p] = offset
+		}
+	}
+	return all
+}
+
+// ConsumePartition implements sarama.Consumer.
+func (r *tableReader) ConsumePartition(topic string, partition int32, offset int64) (sarama.PartitionConsumer, error) {
+	from := kgo.NewOffset().At(offset)
+	if offset == sarama.OffsetOldest {
+		from = kgo.NewOffset().AtStart()
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(r.brokers...),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+		kgo.FetchMaxWait(250*time.Millisecond),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {partition: from}}))
+	if err != nil {
+		return nil, fmt.Errorf("read table %s/%d: %w", topic, partition, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &partitionReader{owner: r, client: client, cancel: cancel,
+		messages: make(chan *sarama.ConsumerMessage, readerQueue),
+		errors:   make(chan *sarama.ConsumerError, 1)}
+	go p.run(ctx)
+	return p, nil
+}
+
+func (r *tableReader) note(topic string, partition int32, high int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.high[topic] == nil {
+		r.high[topic] = map[int32]int64{}
+	}
+	r.high[topic][partition] = high
+}
+
+// partitionReader is a sarama.PartitionConsumer.
+type partitionReader struct {
+	owner    *tableReader
+	client   *kgo.Client
+	cancel   func()
+	messages chan *sarama.ConsumerMessage
+	errors   chan *sarama.ConsumerError
+}
+
+func (p *partitionReader) run(ctx context.Context) {
+	defer close(p.errors)
+	defer close(p.messages)
+	defer p.client.Close()
+	for ctx.Err() == nil {
+		fetches := p.client.PollFetches(ctx)
+		fetches.EachError(func(topic string, partition int32, err error) {
+			// The client goes on by itself after an error that passes.
+			if ctx.Err() == nil {
+				p.owner.log.Warn("read table", "topic", topic, "partition", partition, "error", err)
+			}
+		})
+		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
+			p.owner.note(f.Topic, f.Partition, f.HighWatermark)
+			for _, r := range f.Records {
+				select {
+				case p.messages <- consumerMessage(r):
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+}
+
+func consumerMessage(r *kgo.Record) *sarama.ConsumerMessage {
+	m := &sarama.ConsumerMessage{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
+		Timestamp: r.Timestamp, Key: r.Key, Value: r.Value}
+	if r.Attrs.IsControl() {
+		m.Key, m.Value = []byte(markerKey), nil
+	}
+	for _, h := range r.Headers {
+		m.Headers = append(m.Headers, &sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value})
+	}
+	return m
+}
+
+// AsyncClose implements sarama.PartitionConsumer.
+func (p *partitionReader) AsyncClose() { p.cancel() }
+
+// Close implements sarama.PartitionConsumer.
+func (p *partitionReader) Close() error { p.cancel(); return nil }
+
+// Messages implements sarama.PartitionConsumer.
+func (p *partitionReader) Messages() <-chan *sarama.ConsumerMessage { return p.messages }
+
+// Errors implements sarama.PartitionConsumer.
+func (p *partitionReader) Errors() <-chan *sarama.ConsumerError { return p.errors }
+
+// HighWaterMarkOffset implements sarama.PartitionConsumer.
+func (p *partitionReader) HighWaterMarkOffset() int64 { return 0 }
+
+// Pause implements sarama.PartitionConsumer.
+func (p *partitionReader) Pause() {}
+
+// Resume implements sarama.PartitionConsumer.
+func (p *partitionReader) Resume() {}
+
+// IsPaused implements sarama.PartitionConsumer.
+func (p *partitionReader) IsPaused() bool { return false }
