@@ -3,8 +3,9 @@ package chargestream
 // The rules by which time is judged. Each is judged per record from its two times, event time
 // and arrival time, never from a clock, so that a replay judges alike.
 const (
-	// Grace is how long after its end a window is closed and a session settled. The median delay
-	// of real session records is half a minute, the 95th percentile 101 s (Paris, 2017).
+	// Grace is how long after its end a window is closed and a session settled. Of the real session
+	// records of Paris (2017) the median was stored half a minute after the session's start, the
+	// 95th percentile 101 s after.
 	Grace = 10 * Minute
 	// OverdueAfter is how long after its start a session without an end is called not ended.
 	OverdueAfter = Day

@@ -6,9 +6,13 @@ import (
 	"chargestream"
 )
 
+// EvidenceWithdrawn marks an anomaly that never was one: it was told because an event that had
+// arrived before was read after.
+const EvidenceWithdrawn = "withdrawn"
+
 // AnomalyChanges are the records that must be sent when the anomalies of a row were before and
-// are now: those that are new or say something else, and, closed at the moment at, those that
-// were open and are no more.
+// are now: those that are new or say something else, and, closed at the moment at and marked as
+// withdrawn, those that were open and are no more.
 func AnomalyChanges(before, now []chargestream.Anomaly, at chargestream.Millis) []chargestream.Anomaly {
 	var changes []chargestream.Anomaly
 	for _, a := range now {
@@ -19,6 +23,9 @@ func AnomalyChanges(before, now []chargestream.Anomaly, at chargestream.Millis) 
 	for _, a := range before {
 		if a.ClosedAt == 0 && findAnomaly(now, a.AnomalyID) == nil {
 			a.ClosedAt, a.BillingHold = max(at, a.OpenedAt), false
+			evidence := map[string]string{EvidenceWithdrawn: "true"}
+			maps.Copy(evidence, a.Evidence)
+			a.Evidence = evidence
 			changes = append(changes, a)
 		}
 	}

@@ -45,6 +45,7 @@ func (s *Station) Append(buf []byte) []byte {
 		w.Text(string(p.ConnectorID))
 		w.Int(int64(p.Start))
 		w.Int(int64(p.End))
+		w.Int(int64(p.Arrival))
 		w.Byte(flag(p.Settled, flagSettled))
 	}
 	w.Uint(uint64(len(s.Skews)))
@@ -99,7 +100,7 @@ func DecodeStation(row []byte) (*Station, error) {
 		s.Pending = append(s.Pending, Pending{ID: chargestream.SessionID(r.Text()),
 			ConnectorID: chargestream.ConnectorID(r.Text()),
 			Start:       chargestream.Millis(r.Int()), End: chargestream.Millis(r.Int()),
-			Settled: r.Byte()&flagSettled != 0})
+			Arrival: chargestream.Millis(r.Int()), Settled: r.Byte()&flagSettled != 0})
 	}
 	for range r.Count() {
 		d := SkewDay{Day: chargestream.Millis(r.Int()) * chargestream.Day}

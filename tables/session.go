@@ -112,7 +112,7 @@ func (s *Session) Phase() chargestream.SessionPhase {
 // lateEnd tells whether the end arrived only after the session had been called overdue.
 func (s *Session) lateEnd() bool {
 	return len(s.Starts) > 0 && len(s.Ends) > 0 &&
-		s.Ends[0].Arrival >= s.Starts[0].At+chargestream.OverdueAfter+FireDelay
+		s.Ends[0].Arrival >= overdueAt(s.Starts[0].At, s.Starts[0].Arrival)+FireDelay
 }
 
 // FireDelay is how much later than due a timer fires, on purpose: so that races between topics
@@ -135,7 +135,7 @@ func (s *Session) Anomalies(id chargestream.SessionID) []chargestream.Anomaly {
 		if len(s.Ends) > 0 {
 			closed = s.Ends[0].Arrival
 		}
-		add(chargestream.AnomalyNotEnded, s.Starts[0].At+chargestream.OverdueAfter, closed,
+		add(chargestream.AnomalyNotEnded, overdueAt(s.Starts[0].At, s.Starts[0].Arrival), closed,
 			map[string]string{"start_time": s.Starts[0].At.String()})
 	}
 	if at, evidence := s.regression(); at != 0 {

@@ -71,6 +71,7 @@ type Pending struct {
 	ID          chargestream.SessionID
 	Start       chargestream.Millis      // zero in an end
 	End         chargestream.Millis      // zero in a start
+	Arrival     chargestream.Millis      // of a start
 	ConnectorID chargestream.ConnectorID // empty in an end that named none
 	Settled     bool
 }
@@ -237,7 +238,8 @@ func (s *Station) foldStart(e *chargestream.SessionStart, arrival chargestream.M
 		c.Running = run
 	}
 	c.bound(s.ID, e.Time, out)
-	s.pendStart(Pending{ID: e.SessionID, ConnectorID: e.ConnectorID, Start: e.Time}, out)
+	s.pendStart(Pending{ID: e.SessionID, ConnectorID: e.ConnectorID, Start: e.Time,
+		Arrival: arrival}, out)
 }
 
 // pendStart adds a start, unless the end that it waits for is known already.
@@ -279,7 +281,7 @@ func (s *Station) pend(p Pending) {
 	s.Pending = insertSorted(s.Pending, p, func(a, b *Pending) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End),
 			cmp.Compare(a.ConnectorID, b.ConnectorID))
-	}, func(_, _ *Pending) {})
+	}, func(into, from *Pending) { into.Arrival = least(into.Arrival, from.Arrival) })
 }
 
 func compareRunning(a, b *RunningSession) int {

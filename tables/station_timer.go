@@ -6,11 +6,17 @@ import (
 	"chargestream"
 )
 
+// overdueAt is when a session without an end is called overdue: OverdueAfter its start, but not
+// before the start itself has been known for the grace, as the end may come right behind it.
+func overdueAt(start, arrival chargestream.Millis) chargestream.Millis {
+	return max(start+chargestream.OverdueAfter, arrival+chargestream.Grace)
+}
+
 // due is when something must be done about a pending session.
 func (p *Pending) due() chargestream.Millis {
 	switch {
 	case p.End == 0:
-		return p.Start + chargestream.OverdueAfter
+		return overdueAt(p.Start, p.Arrival)
 	case !p.Settled:
 		return p.End + chargestream.Grace
 	}

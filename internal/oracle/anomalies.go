@@ -40,12 +40,13 @@ func (x *Expected) setSkew(station string, arrivalMs int64) {
 		Anomaly{Count: 1, Kind: KindClockSkew, Station: station, State: StateAny}
 }
 
-// notEnded tells whether a session was missed a day after its start, and whether it still is.
+// notEnded tells whether a session was missed a day after its start, or the grace after that had
+// arrived if it came later, and whether it still is.
 func notEnded(r Row) (state string, ok bool) {
 	if !r.HasEnd {
 		return StateOpen, true
 	}
-	return StateClosed, r.EndArrivalMs >= r.StartMs+overdue
+	return StateClosed, r.EndArrivalMs >= max(r.StartMs+dayMs, r.StartArrivalMs+graceMs)+fireDelay
 }
 
 // overlaps pairs each session of a connector with the one of those before it, by start and then

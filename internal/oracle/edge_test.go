@@ -38,8 +38,8 @@ func TestNeverEndedIsNotCalledWithoutEnergy(t *testing.T) {
 		t.Errorf("held for %v, want %s", got, oracle.HoldNotEnded)
 	}
 	w := x.Windows[oracle.WindowKey("S1", "P1", ms(0))]
-	if w.Revision != 2 || w.Sessions != 1 || w.OccupiedS != 0 {
-		t.Errorf("window %+v: want it restated once, by a start", w)
+	if w.Revision != 1 || w.Sessions != 1 || w.OccupiedS != 0 {
+		t.Errorf("window %+v: want it told once, by a late start", w)
 	}
 }
 

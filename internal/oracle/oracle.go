@@ -16,13 +16,13 @@ const (
 	hourMs         = 3600 * secondMs
 	dayMs          = 24 * hourMs
 
-	graceMs  = 600 * secondMs           // an arrival later than window end + this is late
-	skewMs   = 300 * secondMs           // an event further ahead of its arrival is skewed
-	overdue  = 24*hourMs + secondMs     // an end that arrives this long after the start is overdue
-	lateMax  = 8                        // distinct late arrivals that a window counts
-	noTime   = int64(0)                 // the time of an end that never came
-	dayForm  = "2006-01-02"             // a UTC day in an anomaly's key
-	hourForm = "2006-01-02T15:04:05Z07" // a window's start in its key
+	graceMs   = 600 * secondMs           // an arrival later than window end + this is late
+	skewMs    = 300 * secondMs           // an event further ahead of its arrival is skewed
+	fireDelay = secondMs                 // what is due is done this much later
+	lateMax   = 8                        // distinct late arrivals that a window counts
+	noTime    = int64(0)                 // the time of an end that never came
+	dayForm   = "2006-01-02"             // a UTC day in an anomaly's key
+	hourForm  = "2006-01-02T15:04:05Z07" // a window's start in its key
 )
 
 // Reasons to hold an invoice.

@@ -89,14 +89,18 @@ func energyUntil(r Row, ms int64) int64 {
 	return n.Div(n, big.NewInt(r.EndMs-r.StartMs)).Int64()
 }
 
+// revision is how often the window had to be told: once for all that arrived in time, if anything
+// did, and once for each arrival after the grace.
 func (h *hour) revision() int {
-	late := map[int64]bool{}
+	late, inTime := map[int64]bool{}, 0
 	for _, arrival := range h.arrivals {
 		if arrival > h.startMs+hourMs+graceMs {
 			late[arrival] = true
+		} else {
+			inTime = 1
 		}
 	}
-	return 1 + min(len(late), lateMax)
+	return max(1, inTime+min(len(late), lateMax))
 }
 
 // unionLength is how many ms lie in at least one of spans; those that end before they start

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"chargestream/topics"
+)
+
+// The bounds of a list of dead letters.
+const (
+	lettersDefault = 100
+	lettersMax     = 100_000
+	// previewBytes is how much of a value or an error the table shows.
+	previewBytes = 60
+)
+
+// letter is a dead letter for programs. Bytes that are not UTF-8 are base64, in the field that
+// says so.
+type letter struct {
+	Partition       int32             `json:"partition"`
+	Offset          int64             `json:"offset"`
+	Time            time.Time         `json:"time"`
+	Reason          string            `json:"reason"`
+	Error           string            `json:"error,omitempty"`
+	SourceTopic     string            `json:"source_topic,omitempty"`
+	SourcePartition string            `json:"source_partition,omitempty"`
+	SourceOffset    string            `json:"source_offset,omitempty"`
+	SourceTime      string            `json:"source_time,omitempty"`
+	Redriven        string            `json:"redriven,omitempty"`
+	Key             string            `json:"key,omitempty"`
+	KeyBase64       string            `json:"key_base64,omitempty"`
+	Value           string            `json:"value,omitempty"`
+	ValueBase64     string            `json:"value_base64,omitempty"`
+	Headers         map[string]string `json:"headers,omitempty"` // the others
+}
+
+func (a *app) deadLettersCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "dead-letters",
+		Short: "List records that could not be folded, and drive them again",
+		Example: `chargestream dead-letters list --brokers localhost:9092 --reason late
+chargestream dead-letters redrive --brokers localhost:9092 --dry-run`,
+	}
+	group(cmd)
+	a.kafkaFlags(cmd)
+	cmd.AddCommand(a.listLettersCommand(), a.redriveCommand())
+	return cmd
+}
+
+func (a *app) listLettersCommand() *cobra.Command {
+	var reason string
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the newest dead letters, oldest first",
+		Example: `chargestream dead-letters list --brokers localhost:9092
+chargestream dead-letters list --brokers localhost:9092 --reason future --limit 10 -o json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 || limit > lettersMax {
+				return usageError(fmt.Sprintf("--limit %d is not between 1 and %d", limit,
+					lettersMax), "")
+			}
+			return a.listLetters(cmd.Context(), reason, limit)
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "only those with this `reason`, such as late")
+	cmd.Flags().IntVar(&limit, "limit", lettersDefault, "at most this `number`")
+	return cmd
+}
+
+func (a *app) listLetters(ctx context.Context, reason string, limit int) error {
+	client, err := a.lettersClient(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	var kept []*kgo.Record
+	_, err = a.eachLetter(ctx, client, nil, func(r *kgo.Record) error {
+		if reason != "" && headerOf(r, topics.HeaderReason) != reason {
+			return nil
+		}
+		if kept = append(kept, r); len(kept) >= 2*limit {
+			kept = newest(kept, limit)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	kept = newest(kept, limit)
+	if a.output != outputJSON {
+		return a.printLetters(kept)
+	}
+	for _, r := range kept {
+		if err := a.printJSON(letterOf(r)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newest is the newest records in the order of their time.
+func newest(records []*kgo.Record, limit int) []*kgo.Record {
+	slices.SortFunc(records, func(a, b *kgo.Record) int {
+		return cmp.Or(a.Timestamp.Compare(b.Timestamp), cmp.Compare(a.Partition, b.Partition),
+			cmp.Compare(a.Offset, b.Offset))
+	})
+	return slices.Clone(records[max(0, len(records)-limit):])
+}
+
+func (a *app) printLetters(records []*kgo.Record) error {
+	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TIME\tREASON\tSOURCE\tKEY\tERROR\tVALUE")
+	for _, r := range records {
+		source := fmt.Sprintf("%s/%s@%s", headerOf(r, topics.HeaderSourceTopic),
+			headerOf(r, topics.HeaderSourcePartition), headerOf(r, topics.HeaderSourceOffset))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n",
+			r.Timestamp.UTC().Format(time.RFC3339), preview(headerOf(r, topics.HeaderReason)),
+			preview(source), preview(string(r.Key)), preview(headerOf(r, topics.HeaderError)),
+			preview(string(r.Value)))
+	}
+	return table.Flush()
+}
+
+// preview is the begin of a text on one line, without anything that a terminal would obey.
+func preview(text string) string {
+	cut := text
+	if len(cut) > previewBytes {
+		cut = strings.ToValidUTF8(cut[:previewBytes], "") + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '·'
+		}
+		return r
+	}, strings.ToValidUTF8(cut, "·"))
+}
+
+func letterOf(r *kgo.Record) letter {
+	l := letter{Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp.UTC()}
+	fields := map[string]*string{topics.HeaderReason: &l.Reason, topics.HeaderError: &l.Error,
+		topics.HeaderSourceTopic: &l.SourceTopic, topics.HeaderSourcePartition: &l.SourcePartition,
+		topics.HeaderSourceOffset: &l.SourceOffset, topics.HeaderSourceTime: &l.SourceTime,
+		topics.HeaderRedriven: &l.Redriven}
+	for _, h := range r.Headers {
+		if field, ok := fields[h.Key]; ok {
+			*field = string(h.Value)
+			continue
+		}
+		if l.Headers == nil {
+			l.Headers = map[string]string{}
+		}
+		l.Headers[h.Key] = string(h.Value)
+	}
+	if utf8.Valid(r.Key) {
+		l.Key = string(r.Key)
+	} else {
+		l.KeyBase64 = base64.StdEncoding.EncodeToString(r.Key)
+	}
+	// A text also where it is JSON: a letter is shown as it came.
+	if utf8.Valid(r.Value) {
+		l.Value = string(r.Value)
+	} else {
+		l.ValueBase64 = base64.StdEncoding.EncodeToString(r.Value)
+	}
+	return l
+}
+
+// headerOf is the last header of a name; empty where there is none.
+func headerOf(r *kgo.Record, name string) string {
+	for _, h := range slices.Backward(r.Headers) {
+		if h.Key == name {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+// lettersClient is a client that can read the dead letters of committed transactions.
+func (a *app) lettersClient(ctx context.Context) (*kgo.Client, error) {
+	client, err := a.kafkaClient(ctx, kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		// The last offset of a partition may be that of a marker; without it the end is not seen.
+		kgo.KeepControlRecords())
+	if err != nil {
+		return nil, err
+	}
+	if err := a.needTopics(ctx, client, topics.DeadLetters); err != nil {
+		client.Close()
+		return nil, err
+	}
+	return client, nil
+}
+
+// eachLetter visits the dead letters from the given offsets on (of a partition that is not in it,
+// from the oldest on) up to what is committed now, and returns the offsets behind them.
+func (a *app) eachLetter(ctx context.Context, client *kgo.Client, from map[int32]int64,
+	visit func(*kgo.Record) error) (map[int32]int64, error) {
+	at, end, err := a.letterBounds(ctx, client, from)
+	if err != nil {
+		return nil, err
+	}
+	open := map[int32]kgo.Offset{}
+	for partition := range end {
+		if at[partition] < end[partition] {
+			open[partition] = kgo.NewOffset().At(at[partition])
+		}
+	}
+	if len(open) == 0 {
+		return end, nil
+	}
+	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{topics.DeadLetters: open})
+	for len(open) > 0 {
+		fetches, err := a.poll(ctx, client)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range fetches.Records() {
+			if r.Offset < end[r.Partition] && !r.Attrs.IsControl() {
+				if err := visit(r); err != nil {
+					return nil, err
+				}
+			}
+			if r.Offset+1 >= end[r.Partition] {
+				delete(open, r.Partition)
+			}
+		}
+	}
+	return end, nil
+}
+
+// poll waits for records, at most as long as Kafka may take to answer.
+func (a *app) poll(ctx context.Context, client *kgo.Client) (kgo.Fetches, error) {
+	limited, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	fetches := client.PollFetches(limited)
+	for _, f := range fetches.Errors() {
+		return nil, a.kafkaError("read "+topics.DeadLetters, f.Err)
+	}
+	return fetches, nil
+}
+
+// letterBounds is where reading begins and where it ends, by partition.
+func (a *app) letterBounds(ctx context.Context, client *kgo.Client, from map[int32]int64) (
+	at, end map[int32]int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	admin := kadm.NewClient(client)
+	starts, errStart := admin.ListStartOffsets(ctx, topics.DeadLetters)
+	ends, errEnd := admin.ListCommittedOffsets(ctx, topics.DeadLetters)
+	if err := errors.Join(errStart, errEnd, starts.Error(), ends.Error()); err != nil {
+		return nil, nil, a.kafkaError("read the offsets of "+topics.DeadLetters, err)
+	}
+	at, end = map[int32]int64{}, map[int32]int64{}
+	ends.Each(func(o kadm.ListedOffset) { end[o.Partition] = o.Offset })
+	starts.Each(func(o kadm.ListedOffset) { at[o.Partition] = max(o.Offset, from[o.Partition]) })
+	return at, end, nil
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"chargestream/internal/kafkatest"
+	"chargestream/topics"
+)
+
+func TestTopicsShowsTheRegister(t *testing.T) {
+	got := run(t, nil, "topics")
+	got.want(t, exitOK, "station-status", "")
+	if lines := strings.Count(got.stdout, "\n"); lines != len(topics.All())+1 {
+		t.Errorf("%d lines:\n%s", lines, got.stdout)
+	}
+	run(t, nil, "topics", "-o", "json").
+		want(t, exitOK, `{"topic":"heartbeats","kind":"input","key":"station_id",`+
+			`"cleanup":"delete","retention_ms":86400000`, "")
+}
+
+// problems are the findings of a check, without their words.
+func problems(t *testing.T, brokers string, flags ...string) []finding {
+	t.Helper()
+	got := run(t, nil, append([]string{"topics", "check", brokers, "-o", "json"}, flags...)...)
+	var list []finding
+	for line := range strings.Lines(got.stdout) {
+		var f finding
+		if err := json.Unmarshal([]byte(line), &f); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if f.Fix == "" {
+			t.Errorf("%s: nothing says what to do", line)
+		}
+		f.Fix = ""
+		list = append(list, f)
+	}
+	code := exitProblems
+	if len(list) == 0 {
+		code = exitOK
+	}
+	if got.code != code {
+		t.Fatalf("exit code %d with %d findings: %s", got.code, len(list), got.stderr)
+	}
+	return list
+}
+
+func TestTopicsOfAnEmptyCluster(t *testing.T) {
+	_, brokers := broker(t)
+	all := len(topics.All())
+	plan := run(t, nil, "topics", "plan", brokers)
+	plan.want(t, exitProblems, "create: 4 partitions, replication 1, cleanup.policy=compact",
+		"hint: run")
+	if lines := strings.Count(plan.stdout, "\n"); lines != all {
+		t.Errorf("%d lines for %d topics:\n%s", lines, all, plan.stdout)
+	}
+	if found := len(problems(t, brokers)); found != all {
+		t.Errorf("%d findings after a plan, want %d: a plan changes nothing", found, all)
+	}
+	run(t, nil, "topics", "apply", brokers, "--partitions", "6").want(t, exitOK, "done: create", "")
+	// Without --partitions the cluster's own number counts.
+	if left := problems(t, brokers); len(left) != 0 {
+		t.Errorf("left after apply: %+v", left)
+	}
+	run(t, nil, "topics", "plan", brokers).want(t, exitOK, "", "")
+	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "", "")
+	if found := problems(t, brokers, "--partitions", "4"); len(found) != all-2 {
+		t.Errorf("%d topics have 6 and not 4 partitions, want %d", len(found), all-2)
+	}
+}
+
+func TestTopicsThatAreWrong(t *testing.T) {
+	b, brokers := broker(t)
+	for _, topic := range []kafkatest.Topic{
+		{Name: topics.MeterValues, Partitions: 3, Config: map[string]string{
+			"cleanup.policy": "delete", "retention.ms": "2592000000"}},
+		{Name: topics.Invoices, Config: map[string]string{"cleanup.policy": "delete"}},
+		{Name: topics.Heartbeats, Config: map[string]string{"retention.ms": "1000"}},
+		{Name: topics.StationStatus, Config: map[string]string{"retention.ms": "-1"}},
+		{Name: topics.Tariffs, Partitions: 1,
+			Config: map[string]string{"cleanup.policy": "compact"}},
+		{Name: topics.ChargingSessions, Config: map[string]string{"cleanup.policy": "compact",
+			"retention.ms": "34560000000"}},
+	} {
+		if err := b.CreateTopics(t.Context(), topic); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply := run(t, nil, "topics", "apply", brokers)
+	apply.want(t, exitProblems, "done: change cleanup.policy from delete to compact",
+		"3 differences")
+	apply.want(t, exitProblems, "done: change retention.ms from 1000 to 86400000", "")
+	ignore := cmp.FilterPath(func(p cmp.Path) bool {
+		return p.Last().String() == ".topic" || p.Last().String() == ".partitions"
+	}, cmp.Ignore())
+	partitions := finding{Topic: topics.MeterValues, Problem: problemPartitions, Have: "3",
+		Want: "4"}
+	want := []finding{
+		{Topic: topics.StationStatus, Problem: problemSetting, Setting: settingRetention,
+			Have: "-1", Want: "604800000"},
+		{Topic: topics.ChargingSessions, Problem: problemSetting, Setting: settingCleanup,
+			Have: "compact", Want: "delete"},
+		partitions,
+	}
+	if diff := cmp.Diff(want, problems(t, brokers), ignore); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+	run(t, nil, "topics", "check", brokers).
+		want(t, exitProblems, "has 3 partitions and not 4", "3 differences")
+	run(t, nil, "topics", "apply", brokers, "--allow-expiry").
+		want(t, exitProblems, "from -1 to 604800000", "1 difference between")
+	if diff := cmp.Diff([]finding{partitions}, problems(t, brokers), ignore); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+}

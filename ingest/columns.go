@@ -1,0 +1,152 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+)
+
+// ErrMap is wrapped by every error of ParseMap, and by those of a map that does not fit a file.
+var ErrMap = errors.New("column map")
+
+// Map says in which column of a CSV file each field is. The package comment documents it.
+type Map struct {
+	delimiter rune
+	sessions  sessionMap
+	stations  *stationMap // nil: no registry entries are made
+}
+
+// mapFile is a map as it is written.
+type mapFile struct {
+	Delimiter string      `yaml:"delimiter"`
+	Sessions  sessionMap  `yaml:"sessions"`
+	Stations  *stationMap `yaml:"stations"`
+}
+
+type sessionMap struct {
+	SessionID   *field `yaml:"session_id"`
+	StationID   *field `yaml:"station_id"`
+	ConnectorID *field `yaml:"connector_id"`
+	UserID      *field `yaml:"user_id"`
+	StartTime   *field `yaml:"start_time"`
+	EndTime     *field `yaml:"end_time"`
+	EnergyWh    *field `yaml:"energy_wh"`
+	EnergyKWh   *field `yaml:"energy_kwh"`
+	MeterStart  *field `yaml:"meter_start_wh"`
+	MeterStop   *field `yaml:"meter_stop_wh"`
+	EndReason   *field `yaml:"end_reason"`
+	ArrivalTime *field `yaml:"arrival_time"`
+	EndArrival  string `yaml:"end_arrival"`
+}
+
+type stationMap struct {
+	StationID     *field `yaml:"station_id"`
+	Name          *field `yaml:"name"`
+	SiteID        *field `yaml:"site_id"`
+	Latitude      *field `yaml:"lat"`
+	Longitude     *field `yaml:"lon"`
+	TimeZone      *field `yaml:"time_zone"`
+	Region        *field `yaml:"region"`
+	TariffID      *field `yaml:"tariff_id"`
+	ConnectorID   *field `yaml:"connector_id"`
+	ConnectorType *field `yaml:"connector_type"`
+}
+
+// The words of end_arrival.
+const (
+	endArrivalLater = "later_of_arrival_and_end"
+	endArrivalRow   = "arrival"
+)
+
+// ParseMap reads a column map. Every error wraps ErrMap; one of the YAML itself names the line.
+func ParseMap(text []byte) (*Map, error) {
+	var file mapFile
+	err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&file)
+	// An empty file lacks what a map must have, and is told so below.
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: %w", ErrMap, err)
+	}
+	m := &Map{delimiter: ',', sessions: file.Sessions, stations: file.Stations}
+	if file.Delimiter != "" {
+		r, size := utf8.DecodeRuneInString(file.Delimiter)
+		if size != len(file.Delimiter) || strings.ContainsRune("\"\r\n\ufffd", r) {
+			return nil, fmt.Errorf("%w: delimiter %q is not one character that can part columns",
+				ErrMap, file.Delimiter)
+		}
+		m.delimiter = r
+	}
+	if m.sessions.EndArrival == "" {
+		m.sessions.EndArrival = endArrivalLater
+	}
+	if m.stations != nil && m.stations.ConnectorID == nil {
+		m.stations.ConnectorID = m.sessions.ConnectorID
+	}
+	problems := m.sessions.check()
+	for _, f := range m.fields() {
+		problems = append(problems, f.prepare(f.name))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMap, err)
+	}
+	return m, nil
+}
+
+// check finds what no single field can tell.
+func (s *sessionMap) check() []error {
+	var problems []error
+	if s.EnergyWh != nil && s.EnergyKWh != nil {
+		problems = append(problems,
+			errors.New("sessions: energy_wh and energy_kwh are both given, one is meant"))
+	}
+	if s.EndArrival != endArrivalLater && s.EndArrival != endArrivalRow {
+		problems = append(problems, fmt.Errorf("sessions.end_arrival: %q is neither %s nor %s",
+			s.EndArrival, endArrivalLater, endArrivalRow))
+	}
+	return problems
+}
+
+// named is a field with its place in the map.
+type named struct {
+	*field
+	name     string
+	required bool
+	time     bool
+}
+
+// fields is every field that a map may have, also those that are nil.
+func (m *Map) fields() []named {
+	s := &m.sessions
+	list := []named{
+		{field: s.SessionID, name: "sessions.session_id", required: true},
+		{field: s.StationID, name: "sessions.station_id", required: true},
+		{field: s.ConnectorID, name: "sessions.connector_id"},
+		{field: s.UserID, name: "sessions.user_id", required: true},
+		{field: s.StartTime, name: "sessions.start_time", required: true, time: true},
+		{field: s.EndTime, name: "sessions.end_time", time: true},
+		{field: s.EnergyWh, name: "sessions.energy_wh"},
+		{field: s.EnergyKWh, name: "sessions.energy_kwh"},
+		{field: s.MeterStart, name: "sessions.meter_start_wh"},
+		{field: s.MeterStop, name: "sessions.meter_stop_wh"},
+		{field: s.EndReason, name: "sessions.end_reason"},
+		{field: s.ArrivalTime, name: "sessions.arrival_time", time: true},
+	}
+	if t := m.stations; t != nil {
+		list = append(list,
+			named{field: t.StationID, name: "stations.station_id", required: true},
+			named{field: t.Name, name: "stations.name"},
+			named{field: t.SiteID, name: "stations.site_id"},
+			named{field: t.Latitude, name: "stations.lat"},
+			named{field: t.Longitude, name: "stations.lon"},
+			named{field: t.TimeZone, name: "stations.time_zone"},
+			named{field: t.Region, name: "stations.region"},
+			named{field: t.TariffID, name: "stations.tariff_id"},
+			named{field: t.ConnectorID, name: "stations.connector_id"},
+			named{field: t.ConnectorType, name: "stations.connector_type"})
+	}
+	return list
+}
