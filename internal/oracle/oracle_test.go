@@ -109,7 +109,7 @@ func byHand() *oracle.Expected {
 	}
 	x.Connectors = map[string]int64{"S1/P1": 5401, "S1/C2": 0, "S1/P3": 15}
 	x.Anomalies = map[string]oracle.Anomaly{
-		"duplicate_session/b":      {1, "duplicate_session", "S1", ""},
+		"duplicate_session/b": {1, "duplicate_session", "S1", ""},
 		// b's end came with its start, long after both: nobody missed it in between
 		"session_not_ended/d":      {1, "session_not_ended", "S1", "open"},
 		"overlapping_sessions/a/c": {1, "overlapping_sessions", "S1", ""},
