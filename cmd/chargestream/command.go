@@ -33,6 +33,8 @@ const timeoutDefault = 10 * time.Second
 // subcommands is every command, in the order of the help.
 func subcommands() []func(*app) *cobra.Command {
 	return []func(*app) *cobra.Command{
+		(*app).runCommand,
+		(*app).replayCommand,
 		(*app).topicsCommand,
 		(*app).importCommand,
 		(*app).deadLettersCommand,

@@ -230,13 +230,11 @@ func (h *handler) gather(s sarama.ConsumerGroupSession, c sarama.ConsumerGroupCl
 		}
 	}
 	slices.SortFunc(g.claims, func(a, b sarama.ConsumerGroupClaim) int {
-		return slices.Index(h.i.inputs(), a.Topic()) - slices.Index(h.i.inputs(), b.Topic())
+		order := h.i.p.topics()
+		return slices.Index(order, a.Topic()) - slices.Index(order, b.Topic())
 	})
 	return g, len(g.claims) == topics
 }
-
-// inputs are the topics in the order in which equal arrival times are taken.
-func (i *instance) inputs() []string { return append(slices.Clone(i.p.Inputs), i.p.Clock) }
 
 // mergedClaim is the claim of a partition that goka reads.
 type mergedClaim struct {

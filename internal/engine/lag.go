@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"io"
+	"net"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -15,6 +16,59 @@ import (
 // markersMax is how many offsets behind the end a partition may be for it to be looked at
 // whether they are control records only. Each transaction that wrote to it leaves one.
 const markersMax = 5000
+
+// Quiet waits until processors have nothing left to read: the lag of all is zero twice, and no
+// record came in between, as what one has done is input of another.
+func Quiet(ctx context.Context, brokers []string, every time.Duration, procs ...*Processor) error {
+	last := int64(-1)
+	for {
+		lag, err := Lag(ctx, brokers, procs...)
+		if err == nil {
+			var total int64
+			if total, err = written(ctx, brokers, procs...); err == nil && lag == 0 && total == last {
+				return nil
+			}
+			last = total
+		}
+		if err != nil && !passes(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(every):
+		}
+	}
+}
+
+// passes tells whether an error of a request ends by itself: a broker that starts, a coordinator
+// that moves, a connection that is made again.
+func passes(err error) bool {
+	var code *kerr.Error
+	if errors.As(err, &code) {
+		return code.Retriable
+	}
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF)
+}
+
+// written is how many offsets the inputs of processors have.
+func written(ctx context.Context, brokers []string, procs ...*Processor) (int64, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		return 0, fmt.Errorf("connect: %w", err)
+	}
+	defer client.Close()
+	var total int64
+	for _, p := range procs {
+		ends, err := kadm.NewClient(client).ListEndOffsets(ctx, p.topics()...)
+		if err != nil {
+			return 0, fmt.Errorf("end offsets: %w", err)
+		}
+		ends.Each(func(end kadm.ListedOffset) { total += end.Offset })
+	}
+	return total, nil
+}
 
 // Lag tells how many records the groups of processors have before them. Control records, which
 // hold no data, do not count.
@@ -27,10 +81,7 @@ func Lag(ctx context.Context, brokers []string, procs ...*Processor) (int64, err
 	admin := kadm.NewClient(client)
 	var total int64
 	for _, p := range procs {
-		topics := slices.Clone(p.Inputs)
-		if p.Clock != "" {
-			topics = append(topics, p.Clock)
-		}
+		topics := p.topics()
 		ends, err := admin.ListEndOffsets(ctx, topics...)
 		if err != nil {
 			return 0, fmt.Errorf("end offsets: %w", err)

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -42,6 +44,14 @@ type Processor struct {
 
 // Table is the topic of the processor's table.
 func (p *Processor) Table() string { return p.Group + "-table" }
+
+// topics are all that the processor folds, in the order in which equal arrival times are taken.
+func (p *Processor) topics() []string {
+	if p.Clock == "" {
+		return p.Inputs
+	}
+	return append(slices.Clone(p.Inputs), p.Clock)
+}
 
 // Message is one input record. Its bytes belong to the engine and are valid during Fold only.
 type Message struct {
@@ -101,3 +111,7 @@ func (p *Processor) check() error {
 	}
 	return nil
 }
+
+// Reserved tells whether a key of a table's topic is the engine's own and no row: what a reader of
+// the topic passes over.
+func Reserved(key string) bool { return strings.HasPrefix(key, reserved) }

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"chargestream/processors"
+)
+
+// counters makes metrics of what becomes of records.
+type counters struct {
+	dead   *prometheus.CounterVec
+	late   *prometheus.CounterVec
+	bounds *prometheus.CounterVec
+}
+
+func newCounters(r prometheus.Registerer) *counters {
+	c := &counters{
+		dead: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stream_dead_letter_records_total",
+			Help: "Records that were kept as dead letters."}, []string{"topic", "reason"}),
+		late: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stream_late_records_total",
+			Help: "Records that arrived after the grace of what they tell."}, []string{"topic"}),
+		bounds: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stream_bounds_hit_total",
+			Help: "Bounds of rows that were hit."}, []string{"bound"}),
+	}
+	r.MustRegister(c.dead, c.late, c.bounds)
+	return c
+}
+
+// DeadLetter implements processors.Counter.
+func (c *counters) DeadLetter(topic string, reason processors.Reason) {
+	c.dead.WithLabelValues(topic, string(reason)).Inc()
+}
+
+// Late implements processors.Counter.
+func (c *counters) Late(topic string) { c.late.WithLabelValues(topic).Inc() }
+
+// Bound implements processors.Counter.
+func (c *counters) Bound(name string) { c.bounds.WithLabelValues(name).Inc() }
