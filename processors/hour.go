@@ -74,6 +74,7 @@ func (f *hourFold) finish(ctx engine.Context, key tables.HourKey, before, row *t
 	}
 	known := old != nil
 	ctx.SetRow(row.Append(nil))
+	ctx.SetDue(int64(row.Due(key)))
 	now := row.Utilization(key)
 	if !known || before.Utilization(key) != now {
 		site, err := siteOf(ctx, key.StationID)

@@ -14,7 +14,12 @@ import (
 // Stations folds everything that a station says into its row, and hands parts on to the windows
 // and the sessions. Status and meter values are joined here: both lie in the same row.
 func Stations(count Counter) *engine.Processor {
-	f := &stationFold{count: orSilent(count)}
+	f := &stationFold{count: orSilent(count), inputs: map[string]topics.Topic{}}
+	for _, t := range topics.All() {
+		if t.Decode != nil {
+			f.inputs[t.Name] = t
+		}
+	}
 	return &engine.Processor{
 		Group:   topics.GroupStations,
 		Inputs:  []string{topics.ChargingSessions, topics.StationStatus, topics.MeterValues, topics.Heartbeats},
@@ -26,12 +31,15 @@ func Stations(count Counter) *engine.Processor {
 	}
 }
 
-type stationFold struct{ count Counter }
+type stationFold struct {
+	count  Counter
+	inputs map[string]topics.Topic
+}
 
 // fold judges a record by its two times, and folds it or keeps it as a dead letter.
 func (f *stationFold) fold(ctx engine.Context, m *engine.Message) error {
-	topic, ok := topics.Lookup(m.Topic)
-	if !ok || topic.Decode == nil {
+	topic, ok := f.inputs[m.Topic]
+	if !ok {
 		return fmt.Errorf("topic %q has no events", m.Topic)
 	}
 	event, reason, cause := admit(&topic, m)
@@ -75,6 +83,7 @@ func (f *stationFold) finish(ctx engine.Context, row *tables.Station,
 	emitSessionParts(ctx, out.Sessions)
 	emitHourParts(ctx, out.Hours)
 	ctx.SetRow(row.Append(nil))
+	ctx.SetDue(dueOf(row))
 	return emitAnomalies(ctx, before, row.Anomalies())
 }
 
@@ -95,10 +104,14 @@ func stationDue(key string, raw []byte) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("station %q: %w", key, err)
 	}
+	return dueOf(row), nil
+}
+
+func dueOf(row *tables.Station) int64 {
 	if len(row.Pending) > tables.StationPendingMax {
-		return 1, nil // too many: settle some now
+		return 1 // too many: some are settled at once
 	}
-	return int64(row.Due()), nil
+	return int64(row.Due())
 }
 
 var errNoKey = errors.New("input records are keyed by station_id")

@@ -90,6 +90,8 @@ type Context interface {
 	Row() ([]byte, error)
 	// SetRow replaces the row; nil deletes it. The engine keeps the slice.
 	SetRow(row []byte)
+	// SetDue tells when the row that was just set is due, to spare the engine a call of Due.
+	SetDue(due int64)
 	// Emit sends a record. The engine keeps the value; a nil value is a tombstone. The arrival
 	// time of what is being folded is added as a header.
 	Emit(topic, key string, value []byte, headers ...Header)

@@ -156,9 +156,9 @@ func (t *task) settle() error {
 	if t.p.Due == nil || !t.ctx.wrote {
 		return nil
 	}
-	due, err := t.p.Due(t.ctx.key, t.ctx.row)
+	due, err := t.due()
 	if err != nil {
-		return fmt.Errorf("timer of row %q: %w", t.ctx.key, err)
+		return err
 	}
 	if now := t.ctx.arrival - FireDelay; due != 0 && due <= now {
 		return t.fire(t.ctx.key, now)
@@ -169,15 +169,9 @@ func (t *task) settle() error {
 // index notes when a row, which was fired up to fired, is due next.
 func (t *task) index(fired int64) error {
 	key := t.ctx.key
-	row, err := t.ctx.Row()
+	due, err := t.due()
 	if err != nil {
 		return err
-	}
-	var due int64
-	if row != nil {
-		if due, err = t.p.Due(key, row); err != nil {
-			return fmt.Errorf("timer of row %q: %w", key, err)
-		}
 	}
 	delete(t.overdue, key)
 	switch {
@@ -194,6 +188,22 @@ func (t *task) index(fired int64) error {
 	return nil
 }
 
+// due is when the row that was just folded or fired is due.
+func (t *task) due() (int64, error) {
+	if t.ctx.dueKnown {
+		return t.ctx.due, nil
+	}
+	row, err := t.ctx.Row()
+	if err != nil || row == nil {
+		return 0, err
+	}
+	due, err := t.p.Due(t.ctx.key, row)
+	if err != nil {
+		return 0, fmt.Errorf("timer of row %q: %w", t.ctx.key, err)
+	}
+	return due, nil
+}
+
 // taskContext is the Context of one fold; there is one a task, used again and again.
 type taskContext struct {
 	task    *task
@@ -203,13 +213,16 @@ type taskContext struct {
 	known   bool // row was read or written
 	wrote   bool
 	header  Header
+
+	due      int64
+	dueKnown bool
 }
 
 func (c *taskContext) begin(key string, arrival int64) {
 	if arrival != c.arrival || c.header.Value == nil {
 		c.header = arrivalHeader(arrival)
 	}
-	c.key, c.arrival, c.row, c.known, c.wrote = key, arrival, nil, false, false
+	c.key, c.arrival, c.row, c.known, c.wrote, c.dueKnown = key, arrival, nil, false, false, false
 }
 
 // Key implements Context.
@@ -232,9 +245,12 @@ func (c *taskContext) Row() ([]byte, error) {
 
 // SetRow implements Context.
 func (c *taskContext) SetRow(row []byte) {
-	c.row, c.known, c.wrote = row, true, true
+	c.row, c.known, c.wrote, c.dueKnown = row, true, true, false
 	c.task.back.set(c.key, row)
 }
+
+// SetDue implements Context.
+func (c *taskContext) SetDue(due int64) { c.due, c.dueKnown = due, true }
 
 // Emit implements Context.
 func (c *taskContext) Emit(topic, key string, value []byte, headers ...Header) {
