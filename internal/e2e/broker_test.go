@@ -1,0 +1,352 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"chargestream"
+	"chargestream/ingest"
+	"chargestream/internal/e2e"
+	"chargestream/internal/engine"
+	"chargestream/internal/kafkatest"
+	"chargestream/processors"
+	"chargestream/topics"
+)
+
+// The suite of this file runs on the fake broker and, with the tag integration, on a real Kafka.
+
+// childEnv makes the test binary an instance of the processors instead of a test: its value is
+// the brokers, the state directory, the guarantee and the session timeout, parted by spaces.
+const childEnv = "CHARGESTREAM_E2E_INSTANCE"
+
+func TestMain(m *testing.M) {
+	if spec := os.Getenv(childEnv); spec != "" {
+		if err := instance(strings.Fields(spec)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// instance runs all processors until it is killed.
+func instance(spec []string) error {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	timeout, err := time.ParseDuration(spec[3])
+	if err != nil {
+		return err
+	}
+	c := engine.Config{Brokers: strings.Split(spec[0], ","), StateDir: spec[1],
+		Instance: filepath.Base(spec[1]), Guarantee: engine.Guarantee(spec[2]),
+		SessionTimeout: timeout, IdleAfter: -1, Log: log}
+	failed := make(chan error)
+	for _, p := range processors.All(nil) {
+		go func() { failed <- engine.Run(context.Background(), p, c) }()
+	}
+	return <-failed
+}
+
+// sessionTimeout is the shortest that the broker grants: how long a killed instance keeps its
+// partitions from the next one.
+func sessionTimeout(b kafkatest.Broker) time.Duration {
+	if b.Real() {
+		return 6 * time.Second
+	}
+	return time.Second
+}
+
+func makeTopics(t *testing.T, b kafkatest.Broker) {
+	t.Helper()
+	var list []kafkatest.Topic
+	for _, topic := range topics.All() {
+		config := map[string]string{"cleanup.policy": string(topic.Cleanup), "retention.ms": "-1"}
+		if topic.Kind == topics.KindInput {
+			// The tests' own records are larger than what is taken, and must arrive to be refused.
+			config["max.message.bytes"] = "4000000"
+		}
+		list = append(list, kafkatest.Topic{Name: topic.Name, Partitions: 4, Config: config})
+	}
+	kafkatest.MustTopics(t, b, list...)
+}
+
+func toKafka(r ingest.Record) *kgo.Record {
+	k := &kgo.Record{Topic: r.Topic, Key: []byte(r.Key), Value: r.Value}
+	if r.Arrival != 0 {
+		k.Headers = []kgo.RecordHeader{{Key: topics.HeaderArrival, Value: []byte(r.Arrival.String())}}
+	}
+	return k
+}
+
+func produce(t *testing.T, b kafkatest.Broker, records []ingest.Record) {
+	t.Helper()
+	list := make([]*kgo.Record, len(records))
+	for i, r := range records {
+		list[i] = toKafka(r)
+	}
+	kafkatest.MustProduce(t, b, list...)
+}
+
+// settle runs instances until nothing is left, moves time on to the end, and waits again.
+func settle(t *testing.T, b kafkatest.Broker, guarantee engine.Guarantee, dirs ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	running, stop := context.WithCancel(ctx)
+	done := make(chan error)
+	n := 0
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	for _, dir := range dirs {
+		for _, p := range processors.All(nil) {
+			c := engine.Config{Brokers: b.Addrs(), StateDir: dir, Instance: filepath.Base(dir),
+				Guarantee: guarantee, SessionTimeout: sessionTimeout(b), IdleAfter: -1, Log: log}
+			n++
+			go func() { done <- engine.Run(running, p, c) }()
+		}
+	}
+	all := processors.All(nil)
+	every := 50 * time.Millisecond
+	err := engine.Quiet(ctx, b.Addrs(), every, all...)
+	if err == nil {
+		err = engine.SendClock(ctx, b.Addrs(), parisOver.Time(), all...)
+	}
+	if err == nil {
+		err = engine.Quiet(ctx, b.Addrs(), every, all...)
+	}
+	stop()
+	for range n {
+		err = errors.Join(err, <-done)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// table is the committed rows of a group.
+func table(t *testing.T, b kafkatest.Broker, group string) map[string][]byte {
+	t.Helper()
+	rows := kafkatest.Compacted(kafkatest.MustReadAll(t, b, topics.Table(group), true))
+	for key := range rows {
+		if engine.Reserved(key) {
+			delete(rows, key)
+		}
+	}
+	return rows
+}
+
+func outcome(t *testing.T, b kafkatest.Broker) *e2e.Outcome {
+	t.Helper()
+	read := func(topic string) map[string][]byte {
+		return kafkatest.Compacted(kafkatest.MustReadAll(t, b, topic, true))
+	}
+	return &e2e.Outcome{Sessions: table(t, b, topics.GroupSessions), Invoices: read(topics.Invoices),
+		Utilization: read(topics.Utilization), Anomalies: read(topics.Anomalies)}
+}
+
+// compareWithMemory holds every table against the same records folded in memory.
+func compareWithMemory(t *testing.T, b kafkatest.Broker, records ...[]ingest.Record) {
+	t.Helper()
+	w := newWorld(t)
+	for _, list := range records {
+		w.feed(t, list)
+	}
+	w.tick(t)
+	for _, group := range []string{topics.GroupStations, topics.GroupHours, topics.GroupSessions} {
+		if diff := diffRows(w.driver.Rows(group), table(t, b, group)); diff != "" {
+			t.Errorf("table %s: %s", group, diff)
+		}
+	}
+}
+
+func TestParisOnBroker(t *testing.T) {
+	reference, events := parisRecords(t)
+	want := parisExpected(t)
+	for _, guarantee := range []engine.Guarantee{engine.ExactlyOnce, engine.AtLeastOnce} {
+		t.Run(string(guarantee), func(t *testing.T) {
+			b := kafkatest.Start(t)
+			makeTopics(t, b)
+			produce(t, b, reference)
+			produce(t, b, events)
+			settle(t, b, guarantee, filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b"))
+			checkOutcome(t, want, outcome(t, b))
+			compareWithMemory(t, b, reference, events)
+			if dead := kafkatest.MustReadAll(t, b, topics.DeadLetters, true); len(dead) > 0 {
+				t.Errorf("%d dead letters", len(dead))
+			}
+		})
+	}
+}
+
+// TestParisKilled kills the instance in the middle of its work, several times, and starts it
+// again: with its disk and without. The tables are those of a run that nobody disturbed.
+func TestParisKilled(t *testing.T) {
+	reference, events := parisRecords(t)
+	want := parisExpected(t)
+	for _, disk := range []string{"kept", "lost"} {
+		for _, guarantee := range []engine.Guarantee{engine.ExactlyOnce, engine.AtLeastOnce} {
+			t.Run(string(guarantee)+", disk "+disk, func(t *testing.T) {
+				b := kafkatest.Start(t)
+				makeTopics(t, b)
+				produce(t, b, reference)
+				dir := filepath.Join(t.TempDir(), "a")
+				for _, part := range []int{0, 1, 2} {
+					n := len(events) / 3
+					cut := ingest.Cut(events, part*n, n)
+					if part == 2 {
+						cut = ingest.Cut(events, part*n, 0)
+					}
+					produce(t, b, cut)
+					killInTheMiddle(t, b, guarantee, dir)
+					if disk == "lost" {
+						if err := os.RemoveAll(dir); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				settle(t, b, guarantee, dir)
+				checkOutcome(t, want, outcome(t, b))
+				compareWithMemory(t, b, reference, events)
+			})
+		}
+	}
+}
+
+// killInTheMiddle starts an instance and kills it when it has written more than it had.
+func killInTheMiddle(t *testing.T, b kafkatest.Broker, guarantee engine.Guarantee, dir string) {
+	t.Helper()
+	before := ends(t, b)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+strings.Join(b.Addrs(), ",")+" "+dir+" "+string(guarantee)+
+		" "+sessionTimeout(b).String())
+	cmd.Stderr = t.Output()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for ends(t, b) < before+200 && time.Now().Before(deadline) {
+		<-time.After(5 * time.Millisecond)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Exited() {
+		t.Fatalf("the instance was not killed: %v", err)
+	}
+}
+
+// ends is how far the parts of sessions have been written.
+func ends(t *testing.T, b kafkatest.Broker) int64 {
+	t.Helper()
+	var total int64
+	for _, end := range kafkatest.MustEndOffsets(t, b, topics.SessionParts) {
+		total += end
+	}
+	return total
+}
+
+// TestBadInput mixes everything that is wrong with records among good ones: each bad one is kept
+// with where it came from and why, none stops anything, and a record in the wrong partition is
+// led home.
+func TestBadInput(t *testing.T) {
+	b := kafkatest.Start(t)
+	makeTopics(t, b)
+	now := parisOver - chargestream.Day
+	good := func(session string) []byte {
+		return fmt.Appendf(nil, `{"session_id":%q,"station_id":"s1","user_id":"u","start_time":%q,`+
+			`"end_time":%q,"energy_kwh":7.5,"unheard_of":{"a":[1]}}`, session,
+			now-2*chargestream.Hour, now-chargestream.Hour)
+	}
+	bad := []struct {
+		reason processors.Reason
+		topic  string
+		key    []byte
+		value  []byte
+	}{
+		{processors.ReasonMalformed, topics.ChargingSessions, []byte("s1"), []byte("not JSON")},
+		{processors.ReasonMalformed, topics.ChargingSessions, []byte("s1"), []byte(`{"station_id":"s1"}`)},
+		{processors.ReasonMalformed, topics.MeterValues, []byte("s1"),
+			[]byte(`{"station_id":"s1","timestamp":"2017-07-31T00:00:00Z","energy_wh":{"a":1}}`)},
+		{processors.ReasonMalformed, topics.StationStatus, []byte("s1"), []byte{0xff, 0xfe, 0}},
+		{processors.ReasonOversized, topics.StationStatus, []byte("s1"),
+			[]byte(`{"station_id":"` + strings.Repeat("x", topics.RecordBytesMax) + `"}`)},
+		{processors.ReasonNullValue, topics.Heartbeats, []byte("s1"), nil},
+		{processors.ReasonNullKey, topics.Heartbeats, nil,
+			[]byte(`{"station_id":"s1","timestamp":"2017-07-31T00:00:00Z"}`)},
+		{processors.ReasonKeyMismatch, topics.Heartbeats, []byte("s2"),
+			[]byte(`{"station_id":"s1","timestamp":"2017-07-31T00:00:00Z"}`)},
+		{processors.ReasonFuture, topics.Heartbeats, []byte("s1"),
+			[]byte(`{"station_id":"s1","timestamp":"2017-09-01T00:00:00Z"}`)},
+		{processors.ReasonLate, topics.Heartbeats, []byte("s1"),
+			[]byte(`{"station_id":"s1","timestamp":"2017-07-01T00:00:00Z"}`)},
+	}
+	arrival := []kgo.RecordHeader{{Key: topics.HeaderArrival, Value: []byte(now.String())}}
+	home := engine.PartitionOf("s1", 4)
+	put := func(topic string, partition int32, key, value []byte) {
+		r := &kgo.Record{Topic: topic, Partition: partition, Key: key, Value: value, Headers: arrival}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		if err := kafkatest.ProduceAt(ctx, b.Addrs(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(topics.ChargingSessions, home, []byte("s1"), good("first"))
+	for _, x := range bad {
+		partition := home
+		if x.key != nil {
+			partition = engine.PartitionOf(string(x.key), 4)
+		}
+		put(x.topic, partition, x.key, x.value)
+	}
+	put(topics.ChargingSessions, (home+1)%4, []byte("s1"), good("astray"))
+	put(topics.ChargingSessions, home, []byte("s1"), good("last"))
+	settle(t, b, engine.ExactlyOnce, filepath.Join(t.TempDir(), "a"))
+
+	reasons := map[processors.Reason]int{}
+	for _, r := range kafkatest.MustReadAll(t, b, topics.DeadLetters, true) {
+		headers := map[string]string{}
+		for _, h := range r.Headers {
+			headers[h.Key] = string(h.Value)
+		}
+		reasons[processors.Reason(headers[topics.HeaderReason])]++
+		for _, name := range []string{topics.HeaderError, topics.HeaderSourceTopic,
+			topics.HeaderSourcePartition, topics.HeaderSourceOffset, topics.HeaderSourceTime} {
+			if headers[name] == "" {
+				t.Errorf("dead letter %q has no header %s", headers[topics.HeaderReason], name)
+			}
+		}
+	}
+	want := map[processors.Reason]int{}
+	for _, x := range bad {
+		want[x.reason]++
+	}
+	for reason, n := range want {
+		if reasons[reason] != n {
+			t.Errorf("%d dead letters for %s, want %d", reasons[reason], reason, n)
+		}
+		delete(reasons, reason)
+	}
+	if len(reasons) > 0 {
+		t.Errorf("dead letters that nobody asked for: %v", reasons)
+	}
+	sessions := table(t, b, topics.GroupSessions)
+	for _, id := range []string{"first", "astray", "last"} {
+		if sessions[id] == nil {
+			t.Errorf("session %q is lost", id)
+		}
+	}
+	home0 := kafkatest.MustEndOffsets(t, b, topics.ChargingSessions)[home]
+	if home0 < 5 {
+		t.Errorf("the partition of s1 ends at %d: the record astray was not led home", home0)
+	}
+}
