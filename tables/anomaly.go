@@ -12,7 +12,8 @@ const EvidenceWithdrawn = "withdrawn"
 
 // AnomalyChanges are the records that must be sent when the anomalies of a row were before and
 // are now: those that are new or say something else, and, closed at the moment at and marked as
-// withdrawn, those that were open and are no more.
+// withdrawn, those that are no more. A day of skewed clocks that a station keeps no longer is not
+// withdrawn by that.
 func AnomalyChanges(before, now []chargestream.Anomaly, at chargestream.Millis) []chargestream.Anomaly {
 	var changes []chargestream.Anomaly
 	for _, a := range now {
@@ -21,7 +22,8 @@ func AnomalyChanges(before, now []chargestream.Anomaly, at chargestream.Millis) 
 		}
 	}
 	for _, a := range before {
-		if a.ClosedAt == 0 && findAnomaly(now, a.AnomalyID) == nil {
+		forgotten := a.Kind == chargestream.AnomalyClockSkew && a.ClosedAt != 0
+		if !forgotten && findAnomaly(now, a.AnomalyID) == nil {
 			a.ClosedAt, a.BillingHold = max(at, a.OpenedAt), false
 			evidence := map[string]string{EvidenceWithdrawn: "true"}
 			maps.Copy(evidence, a.Evidence)

@@ -33,10 +33,13 @@ const timeoutDefault = 10 * time.Second
 // subcommands is every command, in the order of the help.
 func subcommands() []func(*app) *cobra.Command {
 	return []func(*app) *cobra.Command{
+		(*app).demoCommand,
 		(*app).runCommand,
+		(*app).serveCommand,
 		(*app).replayCommand,
 		(*app).topicsCommand,
 		(*app).importCommand,
+		(*app).simulateCommand,
 		(*app).deadLettersCommand,
 		(*app).versionCommand,
 	}

@@ -36,3 +36,17 @@ func (c *counters) Late(topic string) { c.late.WithLabelValues(topic).Inc() }
 
 // Bound implements processors.Counter.
 func (c *counters) Bound(name string) { c.bounds.WithLabelValues(name).Inc() }
+
+// viewCounter makes a metric of rows that a view cannot read.
+type viewCounter struct{ corrupt *prometheus.CounterVec }
+
+func newViewCounter(r prometheus.Registerer) viewCounter {
+	c := viewCounter{prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "stream_corrupt_rows_total", Help: "Rows that a view could not read."},
+		[]string{"topic"})}
+	r.MustRegister(c.corrupt)
+	return c
+}
+
+// Corrupt implements views.Counter.
+func (c viewCounter) Corrupt(topic string) { c.corrupt.WithLabelValues(topic).Inc() }

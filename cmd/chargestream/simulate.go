@@ -178,8 +178,9 @@ func (a *app) simulate(ctx context.Context, f *simulateFlags) error {
 	}
 	// A signal ends the world, not what it has already said: that is flushed.
 	p := newProducer(context.WithoutCancel(ctx), client, shown)
-	answer := simulateAnswer{Seed: f.seed}
-	err = sendReference(p, world, &answer)
+	answer := simulateAnswer{Seed: f.seed, Stations: len(world.Stations()),
+		Tariffs: len(world.Tariffs())}
+	err = sendReference(p, world)
 	if err == nil {
 		err = f.sendEvents(ctx, p, world, &answer)
 	}
@@ -195,7 +196,7 @@ func (a *app) simulate(ctx context.Context, f *simulateFlags) error {
 
 // sendReference sends registry and tariffs and waits for them, so that no event is before its
 // station.
-func sendReference(p *producer, world *sim.World, answer *simulateAnswer) error {
+func sendReference(p *producer, world *sim.World) error {
 	reference := func(topic, key string, value any) error {
 		text, err := json.Marshal(value)
 		if err != nil {
@@ -208,13 +209,11 @@ func sendReference(p *producer, world *sim.World, answer *simulateAnswer) error 
 		if err := reference(topics.Stations, string(info.StationID), info); err != nil {
 			return err
 		}
-		answer.Stations++
 	}
 	for _, tariff := range world.Tariffs() {
 		if err := reference(topics.Tariffs, string(tariff.TariffID), tariff); err != nil {
 			return err
 		}
-		answer.Tariffs++
 	}
 	return p.flush()
 }
@@ -228,7 +227,7 @@ func (f *simulateFlags) sendEvents(ctx context.Context, p *producer, world *sim.
 		if !pause(ctx, began.Add(f.after(answer.Events, next.Arrival-start))) {
 			break
 		}
-		record, err := eventRecord(&next)
+		record, err := worldRecord(next.Topic, next.Event, next.Arrival)
 		if err != nil {
 			return err
 		}
@@ -271,13 +270,14 @@ func pause(ctx context.Context, until time.Time) bool {
 	}
 }
 
-// eventRecord is an event as it lies in its topic.
-func eventRecord(r *sim.Record) (*kgo.Record, error) {
-	value, err := codecs.EncodeEvent(r.Event)
+// worldRecord is an event of a world as it lies in its topic.
+func worldRecord(topic string, event chargestream.Event, arrival chargestream.Millis) (
+	*kgo.Record, error) {
+	value, err := codecs.EncodeEvent(event)
 	if err != nil {
-		return nil, fmt.Errorf("encode %s of %q: %w", r.Topic, r.Event.Station(), err)
+		return nil, fmt.Errorf("encode %s of %q: %w", topic, event.Station(), err)
 	}
-	return &kgo.Record{Topic: r.Topic, Key: []byte(r.Event.Station()), Value: value,
+	return &kgo.Record{Topic: topic, Key: []byte(event.Station()), Value: value,
 		Headers: []kgo.RecordHeader{{Key: topics.HeaderArrival,
-			Value: []byte(r.Arrival.String())}}}, nil
+			Value: []byte(arrival.String())}}}, nil
 }

@@ -59,13 +59,16 @@ func (c Config) withDefaults() (Config, error) {
 		c.CommitInterval = 100 * time.Millisecond
 	}
 	if c.SessionTimeout <= 0 {
-		c.SessionTimeout = 10 * time.Second
+		c.SessionTimeout = sessionTimeout
 	}
 	if c.IdleAfter == 0 {
 		c.IdleAfter = 10 * time.Second
 	}
 	return c, nil
 }
+
+// sessionTimeout is the default of Config.SessionTimeout.
+const sessionTimeout = 10 * time.Second
 
 // transactionTimeout is how long a transaction may last before the coordinator aborts it. A dead
 // instance's open transaction hides everything after it from readers for that long.

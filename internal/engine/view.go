@@ -29,7 +29,7 @@ func NewView(brokers []string, topic string, log *slog.Logger) (*View, error) {
 		goka.WithViewAutoReconnect(),
 		goka.WithViewCallback(Update),
 		goka.WithViewConsumerSaramaBuilder(NewTableReader(log)),
-		goka.WithViewTopicManagerBuilder(topicManager(Config{})),
+		goka.WithViewTopicManagerBuilder(topicManager(Config{SessionTimeout: sessionTimeout})),
 		goka.WithViewLogger(printer{log}),
 		goka.WithViewStorageBuilder(func(string, int32) (storage.Storage, error) {
 			return v.rows.partition(), nil

@@ -1,0 +1,160 @@
+package views_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"strings"
+	"testing"
+
+	"chargestream"
+	"chargestream/tables"
+	"chargestream/topics"
+	"chargestream/views"
+	"chargestream/web"
+)
+
+// memory is a Table in memory.
+type memory struct {
+	topic  string
+	rows   map[string][]byte
+	behind int64
+	err    error        // what Get and Each return, if not nil
+	onGet  func(string) // called before each Get, if not nil
+}
+
+func (m *memory) Get(key string) ([]byte, error) {
+	if m.onGet != nil {
+		m.onGet(key)
+	}
+	return m.rows[key], m.err
+}
+
+func (m *memory) Each(f func(key string, value []byte) error) error {
+	for key, value := range m.rows {
+		if err := f(key, value); err != nil {
+			return err
+		}
+	}
+	return m.err
+}
+
+func (m *memory) Ready() bool   { return m.behind == 0 }
+func (m *memory) Topic() string { return m.topic }
+
+// measured is a memory that tells how far it is.
+type measured struct {
+	*memory
+	newest int64
+}
+
+func (m measured) Behind() int64 { return m.behind }
+func (m measured) Newest() int64 { return m.newest }
+
+// city is the tables of a test, and what the views told beside their answers.
+type city struct {
+	stations, sessions, registry, utilization, invoices, anomalies *memory
+
+	views   *views.Views
+	log     *strings.Builder
+	corrupt map[string]int // by topic
+}
+
+// Corrupt implements views.Counter.
+func (c *city) Corrupt(topic string) { c.corrupt[topic]++ }
+
+func newCity() *city {
+	table := func(topic string) *memory {
+		return &memory{topic: topic, rows: map[string][]byte{}}
+	}
+	c := &city{
+		stations:    table(topics.Table(topics.GroupStations)),
+		sessions:    table(topics.Table(topics.GroupSessions)),
+		registry:    table(topics.Stations),
+		utilization: table(topics.Utilization),
+		invoices:    table(topics.Invoices),
+		anomalies:   table(topics.Anomalies),
+		log:         &strings.Builder{},
+		corrupt:     map[string]int{},
+	}
+	c.views = views.New(views.Tables{Stations: c.stations, Sessions: c.sessions,
+		Registry: c.registry, Utilization: c.utilization, Invoices: c.invoices,
+		Anomalies: c.anomalies}, slog.New(slog.NewTextHandler(c.log, nil)), c)
+	return c
+}
+
+// moment is 2026-01-31T08:00:00Z and so many minutes.
+func moment(minutes int) chargestream.Millis {
+	return 1769846400000 + chargestream.Millis(minutes)*chargestream.Minute
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// everything is the first page of a list.
+func everything() web.Page { return web.Page{Limit: web.LimitMax} }
+
+// put writes a JSON record.
+func put(t interface{ Fatalf(string, ...any) }, m *memory, key string, value any) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatalf("encode %s %q: %v", m.topic, key, err)
+	}
+	m.rows[key] = text
+}
+
+// hear folds events into the row of their station, each as it happens.
+func (c *city) hear(t testing.TB, events ...chargestream.Event) {
+	t.Helper()
+	for _, e := range events {
+		row, key := &tables.Station{}, string(e.Station())
+		if raw := c.stations.rows[key]; raw != nil {
+			var err error
+			if row, err = tables.DecodeStation(raw); err != nil {
+				t.Fatalf("station %q: %v", key, err)
+			}
+		}
+		row.Fold(e, e.At(), &tables.StationEffects{})
+		c.stations.rows[key] = row.Append(nil)
+	}
+}
+
+func status(
+	station chargestream.StationID, connector chargestream.ConnectorID, word string,
+) *chargestream.StatusReport {
+	return &chargestream.StatusReport{StationID: station, ConnectorID: connector,
+		Time: moment(0), Status: word}
+}
+
+// wantKeys compares the keys of a list.
+func wantKeys[T any](t *testing.T, what string, got []T, key func(*T) string, want ...string) {
+	t.Helper()
+	var keys []string
+	for i := range got {
+		keys = append(keys, key(&got[i]))
+	}
+	if fmt.Sprintf("%q", keys) != fmt.Sprintf("%q", want) {
+		t.Errorf("%s: %q instead of %q", what, keys, want)
+	}
+}
+
+// wantCorrupt compares what was counted, and wants that many lines in the log at level warn, each
+// with its key.
+func (c *city) wantCorrupt(t *testing.T, want map[string]int, keys ...string) {
+	t.Helper()
+	if !maps.Equal(c.corrupt, want) {
+		t.Errorf("counted %v instead of %v", c.corrupt, want)
+	}
+	lines := strings.Split(strings.TrimSpace(c.log.String()), "\n")
+	if len(lines) != len(keys) {
+		t.Errorf("%d lines in the log instead of %d:\n%s", len(lines), len(keys), c.log)
+	}
+	for _, key := range keys {
+		if !strings.Contains(c.log.String(), "key="+key+" ") {
+			t.Errorf("the log does not say key=%s:\n%s", key, c.log)
+		}
+	}
+	if n := strings.Count(c.log.String(), "level=WARN"); n != len(keys) {
+		t.Errorf("%d warnings instead of %d:\n%s", n, len(keys), c.log)
+	}
+}

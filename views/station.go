@@ -1,0 +1,97 @@
+package views
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"chargestream"
+	"chargestream/tables"
+	"chargestream/web"
+)
+
+// Station is a station with its entry in the registry, known by either. Its connectors are those
+// of both, by connector_id; one that was never heard of is in the unknown state.
+func (v *Views) Station(
+	ctx context.Context, id chargestream.StationID,
+) (*chargestream.StationState, error) {
+	if err := errors.Join(ctx.Err(), ready(v.tables.Stations, v.tables.Registry)); err != nil {
+		return nil, err
+	}
+	return v.station(string(id))
+}
+
+// Stations lists stations by station_id.
+func (v *Views) Stations(
+	ctx context.Context, f web.StationFilter,
+) ([]chargestream.StationState, error) {
+	return list(ctx, query[chargestream.StationState]{
+		tables:  []Table{v.tables.Stations, v.tables.Registry},
+		page:    f.Page,
+		read:    v.station,
+		matches: f.Matches,
+	})
+}
+
+// station joins a row with the registry. An entry that cannot be read counts as none, as an
+// operator's typing error must not hide a station that is heard of; where nothing was heard, it
+// is all there is, and its error is the answer.
+func (v *Views) station(key string) (*chargestream.StationState, error) {
+	row, err := read(v, v.tables.Stations, key, decodeStation)
+	if err != nil && !errors.Is(err, web.ErrNotFound) {
+		return nil, err
+	}
+	info, infoErr := read(v, v.tables.Registry, key, decodeInfo)
+	if infoErr != nil && (row == nil || !errors.Is(infoErr, web.ErrNotFound) &&
+		!errors.Is(infoErr, ErrCorrupt)) {
+		return nil, infoErr
+	}
+	if row == nil {
+		row = &tables.Station{ID: chargestream.StationID(key)}
+	}
+	state := row.State(info)
+	addSilent(&state)
+	return &state, nil
+}
+
+// addSilent adds the connectors that only the registry knows.
+func addSilent(s *chargestream.StationState) {
+	if s.Info == nil {
+		return
+	}
+	for _, c := range s.Info.Connectors {
+		if !slices.ContainsFunc(s.Connectors, func(k chargestream.ConnectorState) bool {
+			return k.ConnectorID == c.ConnectorID
+		}) {
+			s.Connectors = append(s.Connectors,
+				chargestream.ConnectorState{ConnectorID: c.ConnectorID})
+		}
+	}
+	slices.SortFunc(s.Connectors, func(a, b chargestream.ConnectorState) int {
+		return cmp.Compare(a.ConnectorID, b.ConnectorID)
+	})
+}
+
+func decodeStation(key string, value []byte) (*tables.Station, error) {
+	row, err := tables.DecodeStation(value)
+	if err == nil && string(row.ID) != key {
+		err = errKey
+	}
+	return row, err
+}
+
+// decodeInfo reads an entry of the registry. Its key says whose it is, whatever it says itself,
+// as for the processors.
+func decodeInfo(key string, value []byte) (*chargestream.StationInfo, error) {
+	var info *chargestream.StationInfo
+	if err := json.Unmarshal(value, &info); err != nil {
+		return nil, err
+	}
+	if info == nil {
+		return nil, errors.New("null is no entry")
+	}
+	info.StationID = chargestream.StationID(key)
+	return info, nil
+}

@@ -1,0 +1,123 @@
+package views_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"chargestream"
+	"chargestream/views"
+	"chargestream/web"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// newStations has one station of each way to be known.
+func newStations(t *testing.T) *city {
+	t.Helper()
+	c := newCity()
+	c.hear(t, status("both", "2", "Available"), status("heard", "1", "Charging"),
+		status("typo", "1", "Faulted"))
+	put(t, c.registry, "both", chargestream.StationInfo{StationID: "both", SiteID: "north",
+		MaxPower: 150000, Connectors: []chargestream.ConnectorInfo{
+			{ConnectorID: "3", Type: "CHADEMO", MaxPower: 50000},
+			{ConnectorID: "1", Type: "IEC_62196_T2_COMBO"},
+			{ConnectorID: "2", Type: "IEC_62196_T2", MaxPower: 22000}}})
+	put(t, c.registry, "silent", chargestream.StationInfo{StationID: "another", SiteID: "south",
+		Connectors: []chargestream.ConnectorInfo{{ConnectorID: "1", Type: "CHADEMO"},
+			{ConnectorID: "1", Type: "CHADEMO"}}})
+	c.registry.rows["typo"] = []byte(`{"station_id": "typo",`)
+	return c
+}
+
+func TestStationJoinsTheRegistry(t *testing.T) {
+	c := newStations(t)
+	unknown := func(id chargestream.ConnectorID) chargestream.ConnectorState {
+		return chargestream.ConnectorState{ConnectorID: id}
+	}
+	both := chargestream.StationInfo{StationID: "both", SiteID: "north", MaxPower: 150000,
+		Connectors: []chargestream.ConnectorInfo{
+			{ConnectorID: "3", Type: "CHADEMO", MaxPower: 50000},
+			{ConnectorID: "1", Type: "IEC_62196_T2_COMBO"},
+			{ConnectorID: "2", Type: "IEC_62196_T2", MaxPower: 22000}}}
+	want := map[chargestream.StationID]chargestream.StationState{
+		"both": {StationID: "both", Info: &both, LastSeen: moment(0),
+			Connectors: []chargestream.ConnectorState{unknown("1"), {ConnectorID: "2",
+				State: chargestream.StateAvailable, Status: "Available", Since: moment(0)},
+				unknown("3")}},
+		"heard": {StationID: "heard", LastSeen: moment(0),
+			Connectors: []chargestream.ConnectorState{{ConnectorID: "1", Charging: true,
+				State: chargestream.StateOccupied, Status: "Charging", Since: moment(0)}}},
+		"typo": {StationID: "typo", LastSeen: moment(0),
+			Connectors: []chargestream.ConnectorState{{ConnectorID: "1",
+				State: chargestream.StateFaulted, Status: "Faulted", Since: moment(0)}}},
+		"silent": {StationID: "silent", Info: &chargestream.StationInfo{StationID: "silent",
+			SiteID: "south", Connectors: []chargestream.ConnectorInfo{
+				{ConnectorID: "1", Type: "CHADEMO"}, {ConnectorID: "1", Type: "CHADEMO"}}},
+			Connectors: []chargestream.ConnectorState{unknown("1")}},
+	}
+	for id, state := range want {
+		got, err := c.views.Station(t.Context(), id)
+		if err != nil {
+			t.Errorf("station %s: %v", id, err)
+			continue
+		}
+		if diff := cmp.Diff(&state, got); diff != "" {
+			t.Errorf("station %s (-want +got):\n%s", id, diff)
+		}
+	}
+	if _, err := c.views.Station(t.Context(), "nobody"); !errors.Is(err, web.ErrNotFound) {
+		t.Errorf("a station that nobody knows: %v", err)
+	}
+	c.wantCorrupt(t, map[string]int{"stations": 1}, "typo")
+}
+
+func TestStationsFilter(t *testing.T) {
+	c := newStations(t)
+	for what, test := range map[string]struct {
+		filter web.StationFilter
+		want   []string
+	}{
+		"all":  {web.StationFilter{}, []string{"both", "heard", "silent", "typo"}},
+		"site": {web.StationFilter{SiteID: "south"}, []string{"silent"}},
+		"state": {web.StationFilter{State: ptr(chargestream.StateAvailable)},
+			[]string{"both"}},
+		"never heard of": {web.StationFilter{State: ptr(chargestream.StateUnknown)},
+			[]string{"both", "silent"}},
+		"type":  {web.StationFilter{ConnectorType: "chademo"}, []string{"both", "silent"}},
+		"power": {web.StationFilter{MinPower: 100000}, []string{"both"}},
+		"free and fast": {web.StationFilter{State: ptr(chargestream.StateAvailable),
+			MinPower: 50000}, nil},
+	} {
+		test.filter.Page = everything()
+		got, err := c.views.Stations(t.Context(), test.filter)
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		wantKeys(t, what, got, web.StationKey, test.want...)
+	}
+}
+
+func TestCorruptStations(t *testing.T) {
+	c := newStations(t)
+	c.stations.rows["broken"] = []byte("S\x01")
+	c.stations.rows["later"] = []byte("S\xff")
+	c.stations.rows["moved"] = c.stations.rows["heard"]
+	c.registry.rows["broken"] = c.registry.rows["silent"]
+	c.registry.rows["null"] = []byte("null")
+	for range 3 {
+		got, err := c.views.Stations(t.Context(), web.StationFilter{Page: everything()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantKeys(t, "list", got, web.StationKey, "both", "heard", "silent", "typo")
+		for _, id := range []chargestream.StationID{"broken", "later", "moved", "null"} {
+			_, err := c.views.Station(t.Context(), id)
+			if !errors.Is(err, views.ErrCorrupt) || !strings.Contains(err.Error(), string(id)) {
+				t.Errorf("station %s: %v", id, err)
+			}
+		}
+	}
+	c.wantCorrupt(t, map[string]int{"stations-table": 3, "stations": 2},
+		"broken", "later", "moved", "null", "typo")
+}
