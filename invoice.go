@@ -75,7 +75,7 @@ type Invoice struct {
 	TotalExclVAT    string        `json:"total_excl_vat"`
 	TotalVAT        string        `json:"total_vat"`
 	TotalInclVAT    string        `json:"total_incl_vat"`
-	Credits         string        `json:"credits,omitempty"` // invoice_id that a credit note cancels
+	Credits         string        `json:"credits,omitempty"` // what a credit note cancels
 }
 
 // InvoiceLine is one price component of an Invoice.

@@ -22,7 +22,14 @@ const (
 	StateFaulted
 )
 
-var stateNames = [...]string{"unknown", "available", "reserved", "occupied", "unavailable", "faulted"}
+var stateNames = [...]string{
+	"unknown",
+	"available",
+	"reserved",
+	"occupied",
+	"unavailable",
+	"faulted",
+}
 
 // String is the state's word in JSON.
 func (s State) String() string {

@@ -12,7 +12,7 @@ type StationState struct {
 type ConnectorState struct {
 	ConnectorID ConnectorID `json:"connector_id"`
 	State       State       `json:"state"`
-	Charging    bool        `json:"charging"` // energy flows, by the join of status and meter values
+	Charging    bool        `json:"charging"` // by the join of status and meter values
 	Status      string      `json:"status"`   // the word as it was sent
 	Since       Millis      `json:"since,omitempty,omitzero"`
 	ErrorCode   string      `json:"error_code,omitempty"`

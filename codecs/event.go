@@ -70,9 +70,16 @@ func DecodeHeartbeat(value []byte) (chargestream.Event, error) {
 }
 
 // DecodeSession reads a record of the charging-sessions topic.
-func DecodeSession(value []byte) (chargestream.Event, error) { return decode(value, (*wire).session) }
+func DecodeSession(
+	value []byte,
+) (chargestream.Event, error) {
+	return decode(value, (*wire).session)
+}
 
-func decode(value []byte, read func(*wire) (chargestream.Event, error)) (chargestream.Event, error) {
+func decode(
+	value []byte,
+	read func(*wire) (chargestream.Event, error),
+) (chargestream.Event, error) {
 	var w wire
 	d := json.NewDecoder(bytes.NewReader(value))
 	if err := d.Decode(&w); err != nil {

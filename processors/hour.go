@@ -18,10 +18,15 @@ func Hours(count Counter) *engine.Processor {
 		Inputs:  []string{topics.HourParts},
 		Clock:   topics.Clock(topics.GroupHours),
 		Lookups: []string{topics.Stations},
-		Outputs: []string{topics.Utilization, topics.SessionParts, topics.Anomalies, topics.DeadLetters},
-		Fold:    f.fold,
-		Due:     hourDue,
-		Fire:    f.fire,
+		Outputs: []string{
+			topics.Utilization,
+			topics.SessionParts,
+			topics.Anomalies,
+			topics.DeadLetters,
+		},
+		Fold: f.fold,
+		Due:  hourDue,
+		Fire: f.fire,
 	}
 }
 

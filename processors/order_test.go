@@ -47,8 +47,15 @@ func (r record) message(t *testing.T) engine.Message {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return engine.Message{Topic: r.topic, Partition: -1, Key: string(r.event.Station()), HasKey: true,
-		Value: value, Arrival: int64(r.arrival), Timestamp: int64(r.arrival)}
+	return engine.Message{
+		Topic:     r.topic,
+		Partition: -1,
+		Key:       string(r.event.Station()),
+		HasKey:    true,
+		Value:     value,
+		Arrival:   int64(r.arrival),
+		Timestamp: int64(r.arrival),
+	}
 }
 
 // randomRecords are events of a few stations over two days, with everything that must not
@@ -82,10 +89,19 @@ func randomRecords(r *rand.Rand, n int) []record {
 		rec := record{arrival: arrival}
 		switch k := r.IntN(10); {
 		case k < 3:
-			rec.topic, rec.event = topics.StationStatus, &chargestream.StatusReport{StationID: station,
-				ConnectorID: connector, Time: at, Status: words[r.IntN(len(words))]}
+			rec.topic, rec.event = topics.StationStatus, &chargestream.StatusReport{
+				StationID:   station,
+				ConnectorID: connector,
+				Time:        at,
+				Status:      words[r.IntN(len(words))],
+			}
 		case k < 6:
-			m := &chargestream.MeterValue{StationID: station, ConnectorID: connector, Time: at, Energy: wh()}
+			m := &chargestream.MeterValue{
+				StationID:   station,
+				ConnectorID: connector,
+				Time:        at,
+				Energy:      wh(),
+			}
 			if r.IntN(3) > 0 {
 				m.SessionID = session
 			}
@@ -95,14 +111,30 @@ func randomRecords(r *rand.Rand, n int) []record {
 			}
 			rec.topic, rec.event = topics.MeterValues, m
 		case k < 8:
-			rec.topic, rec.event = topics.ChargingSessions, &chargestream.SessionStart{StationID: station,
-				ConnectorID: connector, SessionID: session, UserID: "u1", Time: at, Meter: wh()}
+			rec.topic, rec.event = topics.ChargingSessions, &chargestream.SessionStart{
+				StationID:   station,
+				ConnectorID: connector,
+				SessionID:   session,
+				UserID:      "u1",
+				Time:        at,
+				Meter:       wh(),
+			}
 		case k < 9:
-			e := &chargestream.SessionEnd{StationID: station, SessionID: session, Time: at, Energy: wh(),
-				Meter: wh(), Reason: "Local", ConnectorID: connector}
+			e := &chargestream.SessionEnd{
+				StationID:   station,
+				SessionID:   session,
+				Time:        at,
+				Energy:      wh(),
+				Meter:       wh(),
+				Reason:      "Local",
+				ConnectorID: connector,
+			}
 			rec.topic, rec.event = topics.ChargingSessions, e
 		default:
-			rec.topic, rec.event = topics.Heartbeats, &chargestream.Heartbeat{StationID: station, Time: at}
+			rec.topic, rec.event = topics.Heartbeats, &chargestream.Heartbeat{
+				StationID: station,
+				Time:      at,
+			}
 		}
 		list = append(list, rec)
 	}
@@ -164,7 +196,10 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		for _, end := range []chargestream.Millis{lastArrival(list), begin + 30*chargestream.Day} {
 			want := run(t, list, end)
 			shuffled := slices.Concat(list, list[:r.IntN(len(list))])
-			r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+			r.Shuffle(
+				len(shuffled),
+				func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] },
+			)
 			got := run(t, shuffled, end)
 			if diff := compareTables(want, got); diff != "" {
 				t.Fatalf("round %d, end %s: %s", round, end, diff)
@@ -188,7 +223,13 @@ func compareTables(want, got *engine.Driver) string {
 		a, b := want.Rows(group), got.Rows(group)
 		for key, row := range a {
 			if !bytes.Equal(row, b[key]) {
-				return fmt.Sprintf("%s %q:\n%s\n%s", group, key, show(group, row), show(group, b[key]))
+				return fmt.Sprintf(
+					"%s %q:\n%s\n%s",
+					group,
+					key,
+					show(group, row),
+					show(group, b[key]),
+				)
 			}
 		}
 		for key := range b {

@@ -78,7 +78,10 @@ func deadLetter(ctx engine.Context, count Counter, m *engine.Message, reason Rea
 			Value: []byte(chargestream.Millis(m.Timestamp).String())},
 	}
 	if cause != nil {
-		headers = append(headers, engine.Header{Key: topics.HeaderError, Value: []byte(cause.Error())})
+		headers = append(
+			headers,
+			engine.Header{Key: topics.HeaderError, Value: []byte(cause.Error())},
+		)
 	}
 	if driven, ok := m.Header(topics.HeaderRedriven); ok {
 		headers = append(headers, engine.Header{Key: topics.HeaderRedriven, Value: driven})

@@ -58,12 +58,18 @@ func (f *sessionFold) fold(ctx engine.Context, m *engine.Message) error {
 
 // tellWindows sends what changed of the session's intervals, and asks for the verdict when the
 // session has come so far that it will be billed.
-func (f *sessionFold) tellWindows(ctx engine.Context, id chargestream.SessionID, before, row *tables.Session) {
+func (f *sessionFold) tellWindows(
+	ctx engine.Context,
+	id chargestream.SessionID,
+	before, row *tables.Session,
+) {
 	old, now := before.Intervals(id), row.Intervals(id)
 	if !slices.EqualFunc(old, now, sameInterval) {
 		emitHourParts(ctx, now)
 	}
-	asks := func(s *tables.Session) bool { return s.Settled && len(s.Starts) > 0 && len(s.Ends) > 0 }
+	asks := func(s *tables.Session) bool {
+		return s.Settled && len(s.Starts) > 0 && len(s.Ends) > 0
+	}
 	if asks(row) && !asks(before) {
 		start := &row.Starts[0]
 		key := tables.HourKey{StationID: row.StationID, ConnectorID: start.ConnectorID,
@@ -78,7 +84,11 @@ func sameInterval(a, b tables.HourPart) bool {
 
 // bill sends what changed of the session's invoice: a credit note for one that was sent before
 // and says something else now, and the new one.
-func (f *sessionFold) bill(ctx engine.Context, id chargestream.SessionID, before, row *tables.Session) error {
+func (f *sessionFold) bill(
+	ctx engine.Context,
+	id chargestream.SessionID,
+	before, row *tables.Session,
+) error {
 	if !before.Billable() && !row.Billable() {
 		return nil
 	}

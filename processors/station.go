@@ -21,13 +21,23 @@ func Stations(count Counter) *engine.Processor {
 		}
 	}
 	return &engine.Processor{
-		Group:   topics.GroupStations,
-		Inputs:  []string{topics.ChargingSessions, topics.StationStatus, topics.MeterValues, topics.Heartbeats},
-		Clock:   topics.Clock(topics.GroupStations),
-		Outputs: []string{topics.SessionParts, topics.HourParts, topics.Anomalies, topics.DeadLetters},
-		Fold:    f.fold,
-		Due:     stationDue,
-		Fire:    f.fire,
+		Group: topics.GroupStations,
+		Inputs: []string{
+			topics.ChargingSessions,
+			topics.StationStatus,
+			topics.MeterValues,
+			topics.Heartbeats,
+		},
+		Clock: topics.Clock(topics.GroupStations),
+		Outputs: []string{
+			topics.SessionParts,
+			topics.HourParts,
+			topics.Anomalies,
+			topics.DeadLetters,
+		},
+		Fold: f.fold,
+		Due:  stationDue,
+		Fire: f.fire,
 	}
 }
 
@@ -146,7 +156,12 @@ func judge(at, arrival chargestream.Millis, retention time.Duration) (Reason, er
 	case at > arrival+chargestream.FutureLimit:
 		return ReasonFuture, fmt.Errorf("happened at %s, arrived at %s", at, arrival)
 	case arrival-at > chargestream.Millis(retention.Milliseconds()):
-		return ReasonLate, fmt.Errorf("happened at %s, arrived at %s, kept for %s", at, arrival, retention)
+		return ReasonLate, fmt.Errorf(
+			"happened at %s, arrived at %s, kept for %s",
+			at,
+			arrival,
+			retention,
+		)
 	}
 	return "", nil
 }

@@ -14,7 +14,10 @@ const EvidenceWithdrawn = "withdrawn"
 // are now: those that are new or say something else, and, closed at the moment at and marked as
 // withdrawn, those that are no more. A day of skewed clocks that a station keeps no longer is not
 // withdrawn by that.
-func AnomalyChanges(before, now []chargestream.Anomaly, at chargestream.Millis) []chargestream.Anomaly {
+func AnomalyChanges(
+	before, now []chargestream.Anomaly,
+	at chargestream.Millis,
+) []chargestream.Anomaly {
 	var changes []chargestream.Anomaly
 	for _, a := range now {
 		if old := findAnomaly(before, a.AnomalyID); old == nil || !sameAnomaly(old, &a) {

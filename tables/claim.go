@@ -45,7 +45,12 @@ func compareEndContent(a, b *End) int {
 // mergeClaim adds a claim to the few that are kept. The same content keeps its earliest arrival;
 // of different contents the earliest by (arrival, content) are kept. That is a semilattice: what
 // is cut off was beaten by claimsMax claims whose arrivals can only become earlier.
-func mergeClaim[T any](list []T, claim T, content func(a, b *T) int, arrival func(*T) *chargestream.Millis) []T {
+func mergeClaim[T any](
+	list []T,
+	claim T,
+	content func(a, b *T) int,
+	arrival func(*T) *chargestream.Millis,
+) []T {
 	known := false
 	for i := range list {
 		if content(&list[i], &claim) == 0 {

@@ -213,8 +213,14 @@ func (h *Hour) Overlaps(key HourKey) []chargestream.Anomaly {
 func overlap(key HourKey, first, second *Stay) chargestream.Anomaly {
 	end := min(first.Interval.To, second.Interval.To)
 	return chargestream.Anomaly{
-		AnomalyID: string(chargestream.AnomalyOverlap) + "/" + string(first.ID) + "/" + string(second.ID),
-		Kind:      chargestream.AnomalyOverlap, Severity: chargestream.SeverityWarning,
+		AnomalyID: string(
+			chargestream.AnomalyOverlap,
+		) + "/" + string(
+			first.ID,
+		) + "/" + string(
+			second.ID,
+		),
+		Kind: chargestream.AnomalyOverlap, Severity: chargestream.SeverityWarning,
 		StationID: key.StationID, ConnectorID: key.ConnectorID, SessionID: second.ID,
 		OpenedAt: second.Interval.From, ClosedAt: end,
 		Evidence: map[string]string{"other_session_id": string(first.ID),

@@ -63,7 +63,10 @@ func (s *Session) Billable() bool {
 // may be nil. It is a pure function of its arguments, and its id is made of all that it says: an
 // invoice that says something else has another id, so none is ever rewritten. ok is false while
 // the session is not Billable.
-func (s *Session) Invoice(id chargestream.SessionID, tariff *chargestream.TariffHistory) (chargestream.Invoice, bool) {
+func (s *Session) Invoice(
+	id chargestream.SessionID,
+	tariff *chargestream.TariffHistory,
+) (chargestream.Invoice, bool) {
 	if !s.Billable() {
 		return chargestream.Invoice{}, false
 	}
@@ -107,7 +110,8 @@ func (s *Session) Invoice(id chargestream.SessionID, tariff *chargestream.Tariff
 func fingerprint(v *chargestream.Invoice) string {
 	text, err := json.Marshal(v)
 	if err != nil {
-		panic(fmt.Sprintf("cannot be: an invoice is plain data: %v", err))
+		// It cannot be: an invoice is plain data.
+		panic(fmt.Sprintf("encode invoice: %v", err))
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:5])

@@ -136,7 +136,10 @@ func (s *Session) stay(id chargestream.SessionID, connector chargestream.Connect
 
 // share is the part of the session's energy that falls between two moments. Shares of adjoining
 // spans add up to the total exactly, as each is a difference of the same rising function.
-func (s *Session) share(total chargestream.WattHours, from, to chargestream.Millis) chargestream.WattHours {
+func (s *Session) share(
+	total chargestream.WattHours,
+	from, to chargestream.Millis,
+) chargestream.WattHours {
 	start, end := s.Starts[0].At, s.Ends[0].At
 	if end <= start {
 		if from <= start && start < to {
@@ -150,7 +153,10 @@ func (s *Session) share(total chargestream.WattHours, from, to chargestream.Mill
 
 // deliveredAt is the energy that had been delivered at a moment within the session: a straight
 // line between the readings on both sides of it.
-func (s *Session) deliveredAt(total chargestream.WattHours, at chargestream.Millis) chargestream.WattHours {
+func (s *Session) deliveredAt(
+	total chargestream.WattHours,
+	at chargestream.Millis,
+) chargestream.WattHours {
 	before := Reading{At: s.Starts[0].At}
 	after := Reading{At: s.Ends[0].At, Energy: total}
 	base, based := s.base()

@@ -120,9 +120,13 @@ func (s *Station) Fold(event chargestream.Event, arrival chargestream.Millis, ou
 }
 
 func (s *Station) connector(id chargestream.ConnectorID) *Connector {
-	i, ok := slices.BinarySearchFunc(s.Connectors, id, func(c Connector, id chargestream.ConnectorID) int {
-		return cmp.Compare(c.ID, id)
-	})
+	i, ok := slices.BinarySearchFunc(
+		s.Connectors,
+		id,
+		func(c Connector, id chargestream.ConnectorID) int {
+			return cmp.Compare(c.ID, id)
+		},
+	)
 	if !ok {
 		if len(s.Connectors) >= StationConnectorsMax {
 			return &Connector{} // folded into nothing: processors refuse the event before
@@ -187,9 +191,19 @@ func (c *Connector) reported(hour chargestream.Millis) bool {
 	return st.At != 0 && believed(st.At, hour)
 }
 
-func (s *Station) foldStatus(e *chargestream.StatusReport, arrival chargestream.Millis, out *StationEffects) {
+func (s *Station) foldStatus(
+	e *chargestream.StatusReport,
+	arrival chargestream.Millis,
+	out *StationEffects,
+) {
 	state, activity, _ := chargestream.ParseStatus(e.Status)
-	st := Status{At: e.Time, State: state, Activity: activity, Word: e.Status, ErrorCode: e.ErrorCode}
+	st := Status{
+		At:        e.Time,
+		State:     state,
+		Activity:  activity,
+		Word:      e.Status,
+		ErrorCode: e.ErrorCode,
+	}
 	c := s.connector(e.ConnectorID)
 	c.addStatus(st)
 	hour, now := st.At.Truncate(chargestream.Hour), s.LastSeen.Truncate(chargestream.Hour)
@@ -197,7 +211,8 @@ func (s *Station) foldStatus(e *chargestream.StatusReport, arrival chargestream.
 	t.Arrival = arrival
 	out.hour(s.ID, c.ID, hour, Hour{Transitions: []Transition{t}, Through: hour < now})
 	// A late report also changes what was brought into the hours after it, up to the next one.
-	for next := hour + chargestream.Hour; next <= now && believed(st.At, next); next += chargestream.Hour {
+	next := hour + chargestream.Hour
+	for ; next <= now && believed(st.At, next); next += chargestream.Hour {
 		if before := c.statusBefore(next); before.At == 0 || before == st {
 			out.hour(s.ID, c.ID, next, Hour{Carry: transitionOf(&st), Through: next < now})
 		}
@@ -216,7 +231,8 @@ func (c *Connector) statusBefore(at chargestream.Millis) Status {
 
 func compareStatuses(a, b *Status) int { // newest first
 	return -cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.State, b.State),
-		cmp.Compare(a.Activity, b.Activity), cmp.Compare(a.Word, b.Word), cmp.Compare(a.ErrorCode, b.ErrorCode))
+		cmp.Compare(a.Activity, b.Activity), cmp.Compare(a.Word, b.Word),
+		cmp.Compare(a.ErrorCode, b.ErrorCode))
 }
 
 func (c *Connector) addStatus(st Status) {
@@ -226,7 +242,11 @@ func (c *Connector) addStatus(st Status) {
 	}
 }
 
-func (s *Station) foldStart(e *chargestream.SessionStart, arrival chargestream.Millis, out *StationEffects) {
+func (s *Station) foldStart(
+	e *chargestream.SessionStart,
+	arrival chargestream.Millis,
+	out *StationEffects,
+) {
 	claim := Start{Arrival: arrival, At: e.Time, ConnectorID: e.ConnectorID, UserID: e.UserID,
 		Meter: e.Meter}
 	out.session(e.SessionID, Session{StationID: s.ID, Starts: []Start{claim}})
@@ -279,8 +299,12 @@ func (s *Station) pendEnd(p Pending, out *StationEffects) {
 
 func (s *Station) pend(p Pending) {
 	s.Pending = insertSorted(s.Pending, p, func(a, b *Pending) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End),
-			cmp.Compare(a.ConnectorID, b.ConnectorID))
+		return cmp.Or(
+			cmp.Compare(a.ID, b.ID),
+			cmp.Compare(a.Start, b.Start),
+			cmp.Compare(a.End, b.End),
+			cmp.Compare(a.ConnectorID, b.ConnectorID),
+		)
 	}, func(into, from *Pending) { into.Arrival = least(into.Arrival, from.Arrival) })
 }
 
@@ -289,19 +313,31 @@ func compareRunning(a, b *RunningSession) int {
 		cmp.Compare(a.UserID, b.UserID))
 }
 
-func (s *Station) foldEnd(e *chargestream.SessionEnd, arrival chargestream.Millis, out *StationEffects) {
+func (s *Station) foldEnd(
+	e *chargestream.SessionEnd,
+	arrival chargestream.Millis,
+	out *StationEffects,
+) {
 	out.session(e.SessionID, Session{StationID: s.ID, Ends: []End{{Arrival: arrival, At: e.Time,
 		ConnectorID: e.ConnectorID, Energy: e.Energy, Meter: e.Meter, Reason: e.Reason}}})
 	s.pendEnd(Pending{ID: e.SessionID, End: e.Time, ConnectorID: e.ConnectorID}, out)
 }
 
-func (c *Connector) end(station chargestream.StationID, at chargestream.Millis, out *StationEffects) {
+func (c *Connector) end(
+	station chargestream.StationID,
+	at chargestream.Millis,
+	out *StationEffects,
+) {
 	c.LastEnd = max(c.LastEnd, at)
 	c.bound(station, at, out)
 }
 
 // bound raises the boundary, and hands on what it shows to be over.
-func (c *Connector) bound(station chargestream.StationID, at chargestream.Millis, out *StationEffects) {
+func (c *Connector) bound(
+	station chargestream.StationID,
+	at chargestream.Millis,
+	out *StationEffects,
+) {
 	was := c.Boundary
 	c.Boundary = max(c.Boundary, at)
 	if c.Slot.From != 0 && c.Slot.From <= c.Boundary && c.Slot.From > was {
@@ -365,8 +401,12 @@ func (out *StationEffects) hour(station chargestream.StationID, connector charge
 }
 
 // quarter hands a quarter on to its session, where it names one, and to its window.
-func (out *StationEffects) quarter(station chargestream.StationID, connector chargestream.ConnectorID,
-	session chargestream.SessionID, q *Quarter) {
+func (out *StationEffects) quarter(
+	station chargestream.StationID,
+	connector chargestream.ConnectorID,
+	session chargestream.SessionID,
+	q *Quarter,
+) {
 	if session != "" {
 		out.session(session, Session{StationID: station, Quarters: []Quarter{*q}})
 	}

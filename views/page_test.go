@@ -59,6 +59,10 @@ func ids() *rapid.Generator[string] { return rapid.StringMatching(`[a/é]{1,3}`)
 
 func connectors() *rapid.Generator[string] { return rapid.StringMatching(`[a1]{1,2}`) }
 
+func sites() *rapid.Generator[chargestream.SiteID] {
+	return rapid.SampledFrom([]chargestream.SiteID{"", "n"})
+}
+
 // draw makes items with keys that differ.
 func draw[T any](t *rapid.T, key func(*T) string, item func(*rapid.T) T) []T {
 	return rapid.SliceOfNDistinct(rapid.Custom(item), 0, 30,
@@ -157,12 +161,11 @@ func TestPagesOfStationsCoverEveryStationOnce(t *testing.T) {
 			}
 			if known&2 != 0 {
 				s.Info = &chargestream.StationInfo{StationID: s.StationID,
-					SiteID: chargestream.SiteID(rapid.SampledFrom([]string{"", "n"}).Draw(t, "site"))}
+					SiteID: sites().Draw(t, "site")}
 				put(t, c.registry, string(s.StationID), s.Info)
 			}
 		}
-		f := web.StationFilter{
-			SiteID: chargestream.SiteID(rapid.SampledFrom([]string{"", "n"}).Draw(t, "filter"))}
+		f := web.StationFilter{SiteID: sites().Draw(t, "filter")}
 		walked := walk(t, rapid.IntRange(1, 8).Draw(t, "limit"), web.StationKey,
 			func(p web.Page) ([]chargestream.StationState, error) {
 				f.Page = p

@@ -15,8 +15,11 @@ type counters struct {
 
 func newCounters(r prometheus.Registerer) *counters {
 	c := &counters{
-		dead: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stream_dead_letter_records_total",
-			Help: "Records that were kept as dead letters."}, []string{"topic", "reason"}),
+		dead: prometheus.NewCounterVec(
+			prometheus.CounterOpts{Name: "stream_dead_letter_records_total",
+				Help: "Records that were kept as dead letters."},
+			[]string{"topic", "reason"},
+		),
 		late: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stream_late_records_total",
 			Help: "Records that arrived after the grace of what they tell."}, []string{"topic"}),
 		bounds: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stream_bounds_hit_total",

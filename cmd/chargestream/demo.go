@@ -55,7 +55,12 @@ chargestream demo --data-dir ./demo --http 127.0.0.1:9000`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.http, "http", httpDefault,
 		"`address` to listen on; if the default is taken, the next free port")
-	flags.StringVar(&f.dataDir, "data-dir", "", "`directory` to keep everything in; without it all is lost at the end")
+	flags.StringVar(
+		&f.dataDir,
+		"data-dir",
+		"",
+		"`directory` to keep everything in; without it all is lost at the end",
+	)
 	flags.IntVar(&f.kafka, "kafka-port", 0, "`port` of the embedded broker; a free one by default")
 	flags.Uint64Var(&f.seed, "seed", 1, "`seed` of the simulated world")
 	flags.DurationVar(&f.duration, "duration", 0, "how `long` to run; until Ctrl-C by default")
@@ -91,8 +96,13 @@ func (a *app) demo(ctx context.Context, f *demoFlags) (err error) {
 		return err
 	}
 	registry := prometheus.NewRegistry()
-	c := engine.Config{Brokers: a.brokers, StateDir: filepath.Join(state, "state"), Instance: "demo",
-		Log: log, Metrics: engine.NewMetrics(registry)}
+	c := engine.Config{
+		Brokers:  a.brokers,
+		StateDir: filepath.Join(state, "state"),
+		Instance: "demo",
+		Log:      log,
+		Metrics:  engine.NewMetrics(registry),
+	}
 	procs := processors.All(newCounters(registry))
 	a.banner(f, listener)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -131,8 +141,14 @@ func startBroker(f *demoFlags) (*kfake.Cluster, error) {
 	}
 	cluster, err := kfake.NewCluster(options...)
 	if err != nil {
-		return nil, &exitError{code: exitRuntime, what: "cannot start the embedded broker", err: err,
-			hint: "is --kafka-port " + strconv.Itoa(f.kafka) + " in use, or --data-dir of another demo?"}
+		return nil, &exitError{
+			code: exitRuntime,
+			what: "cannot start the embedded broker",
+			err:  err,
+			hint: "is --kafka-port " + strconv.Itoa(
+				f.kafka,
+			) + " in use, or --data-dir of another demo?",
+		}
 	}
 	return cluster, nil
 }

@@ -31,8 +31,8 @@ func (a *app) replayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay",
 		Short: "Rebuild every table from offset zero, beside the live ones",
-		Long: `Rebuild every table from offset zero, in memory, beside the live ones. With --verify each
-row is compared with the live table byte for byte; the exit code is 6 where one differs.
+		Long: `Rebuild every table from offset zero, in memory, beside the live ones. With --verify
+each row is compared with the live table byte for byte; the exit code is 6 where one differs.
 
 The live tables must have caught up: "chargestream run --until-caught-up" makes sure of it. Rows
 of records that are kept no longer cannot be rebuilt; the answer tells which topics begin late.`,
@@ -97,7 +97,7 @@ func (a *app) replay(ctx context.Context, verify bool) error {
 	if report.Differences > 0 {
 		return &exitError{code: exitProblems,
 			what: fmt.Sprintf("%d rows differ from a replay", report.Differences),
-			hint: "the rows are named above; \"begin_late\" tells of records that are kept no longer"}
+			hint: "the rows are named above; \"begin_late\" tells of records that are gone"}
 	}
 	return nil
 }
@@ -137,8 +137,15 @@ func (a *app) rebuild(ctx context.Context, client *kgo.Client, procs []*engine.P
 }
 
 func messageOf(r *kgo.Record) engine.Message {
-	m := engine.Message{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: string(r.Key),
-		HasKey: len(r.Key) > 0, Value: r.Value, Timestamp: r.Timestamp.UnixMilli()}
+	m := engine.Message{
+		Topic:     r.Topic,
+		Partition: r.Partition,
+		Offset:    r.Offset,
+		Key:       string(r.Key),
+		HasKey:    len(r.Key) > 0,
+		Value:     r.Value,
+		Timestamp: r.Timestamp.UnixMilli(),
+	}
 	for _, h := range r.Headers {
 		m.Headers = append(m.Headers, engine.Header{Key: h.Key, Value: h.Value})
 	}
@@ -148,7 +155,11 @@ func messageOf(r *kgo.Record) engine.Message {
 
 // readTopic calls f with every committed record of a topic, up to its end now, and tells how
 // many records lie before the first that is kept.
-func (a *app) readTopic(ctx context.Context, topic string, f func(*kgo.Record) error) (int64, error) {
+func (a *app) readTopic(
+	ctx context.Context,
+	topic string,
+	f func(*kgo.Record) error,
+) (int64, error) {
 	client, err := a.kafkaClient(ctx, kgo.KeepControlRecords(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond))
 	if err != nil {

@@ -48,8 +48,8 @@ func (a *app) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run an instance of the processors",
-		Long: `Run an instance of the processors. Instances share the work by partitions: start as many as
-you like, each with a state directory of its own.`,
+		Long: `Run an instance of the processors. Instances share the work by partitions:
+start as many as you like, each with a state directory of its own.`,
 		Example: `chargestream run --brokers localhost:9092 --state-dir ./state
 chargestream run --brokers localhost:9092 --state-dir ./state --until-caught-up`,
 		Args: noArgs,
@@ -57,19 +57,39 @@ chargestream run --brokers localhost:9092 --state-dir ./state --until-caught-up`
 	}
 	a.kafkaFlags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.stateDir, "state-dir", "", "`directory` of this instance's local tables; required")
+	flags.StringVar(
+		&f.stateDir,
+		"state-dir",
+		"",
+		"`directory` of this instance's local tables; required",
+	)
 	flags.StringSliceVar(&f.processors, "processors", []string{"stations", "hours", "sessions"},
 		"which `groups` to run")
 	flags.StringVar(&f.instance, "instance", "",
 		"`name` of this instance, the same after a restart; kept in the state directory by default")
 	flags.StringVar(&f.guarantee, "guarantee", string(engine.ExactlyOnce),
 		"exactly_once or at_least_once")
-	flags.DurationVar(&f.commit, "commit-interval", 100*time.Millisecond, "how `long` a unit of work lasts")
+	flags.DurationVar(
+		&f.commit,
+		"commit-interval",
+		100*time.Millisecond,
+		"how `long` a unit of work lasts",
+	)
 	flags.DurationVar(&f.session, "session-timeout", 10*time.Second,
 		"how `long` a silent instance keeps its partitions")
-	flags.DurationVar(&f.idle, "idle-after", 10*time.Second,
-		"how `long` a partition is silent before a clock record moves its time on; below zero: never")
-	flags.StringVar(&f.http, "metrics", "", "`address` to serve /metrics and /healthz on; none by default")
+	flags.DurationVar(
+		&f.idle,
+		"idle-after",
+		10*time.Second,
+		"how `long` a partition is silent before a clock record moves its time on; "+
+			"below zero: never",
+	)
+	flags.StringVar(
+		&f.http,
+		"metrics",
+		"",
+		"`address` to serve /metrics and /healthz on; none by default",
+	)
 	flags.BoolVar(&f.until, "until-caught-up", false,
 		"stop when nothing is left to read, and print what was done as JSON")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log everything")
@@ -78,7 +98,10 @@ chargestream run --brokers localhost:9092 --state-dir ./state --until-caught-up`
 
 func (a *app) run(ctx context.Context, f *runFlags) error {
 	if f.stateDir == "" {
-		return usageError("no state directory is given", "set --state-dir DIR or "+envName("state-dir"))
+		return usageError(
+			"no state directory is given",
+			"set --state-dir DIR or "+envName("state-dir"),
+		)
 	}
 	registry := prometheus.NewRegistry()
 	procs, err := chooseProcessors(f.processors, newCounters(registry))
@@ -97,7 +120,9 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 	client.Close()
 	log := a.logger(f.verbose)
 	c := engine.Config{Brokers: a.brokers, StateDir: f.stateDir, Instance: f.instance,
-		Guarantee: engine.Guarantee(f.guarantee), CommitInterval: f.commit, SessionTimeout: f.session,
+		Guarantee: engine.Guarantee(
+			f.guarantee,
+		), CommitInterval: f.commit, SessionTimeout: f.session,
 		IdleAfter: f.idle, Log: log, Metrics: engine.NewMetrics(registry)}
 	stop, err := serveMetrics(f.http, registry, log)
 	if err != nil {
@@ -164,7 +189,11 @@ func instanceOf(dir string) (string, error) {
 }
 
 // serveMetrics listens where it is told to, and returns what stops it.
-func serveMetrics(address string, registry *prometheus.Registry, log *slog.Logger) (func() error, error) {
+func serveMetrics(
+	address string,
+	registry *prometheus.Registry,
+	log *slog.Logger,
+) (func() error, error) {
 	if address == "" {
 		return func() error { return nil }, nil
 	}
@@ -175,7 +204,10 @@ func serveMetrics(address string, registry *prometheus.Registry, log *slog.Logge
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc(
+		"/healthz",
+		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) },
+	)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout}
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -192,7 +224,12 @@ func serveMetrics(address string, registry *prometheus.Registry, log *slog.Logge
 
 // runProcessors runs processors until ctx is done, one of them cannot go on, or, if asked, nothing
 // is left to read.
-func runProcessors(ctx context.Context, c engine.Config, procs []*engine.Processor, until bool) error {
+func runProcessors(
+	ctx context.Context,
+	c engine.Config,
+	procs []*engine.Processor,
+	until bool,
+) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var running sync.WaitGroup

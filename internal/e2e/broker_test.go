@@ -87,7 +87,9 @@ const someEvents = 2500
 func toKafka(r ingest.Record) *kgo.Record {
 	k := &kgo.Record{Topic: r.Topic, Key: []byte(r.Key), Value: r.Value}
 	if r.Arrival != 0 {
-		k.Headers = []kgo.RecordHeader{{Key: topics.HeaderArrival, Value: []byte(r.Arrival.String())}}
+		k.Headers = []kgo.RecordHeader{
+			{Key: topics.HeaderArrival, Value: []byte(r.Arrival.String())},
+		}
 	}
 	return k
 }
@@ -153,8 +155,12 @@ func outcome(t *testing.T, b kafkatest.Broker) *e2e.Outcome {
 	read := func(topic string) map[string][]byte {
 		return kafkatest.Compacted(kafkatest.MustReadAll(t, b, topic, true))
 	}
-	return &e2e.Outcome{Sessions: table(t, b, topics.GroupSessions), Invoices: read(topics.Invoices),
-		Utilization: read(topics.Utilization), Anomalies: read(topics.Anomalies)}
+	return &e2e.Outcome{
+		Sessions:    table(t, b, topics.GroupSessions),
+		Invoices:    read(topics.Invoices),
+		Utilization: read(topics.Utilization),
+		Anomalies:   read(topics.Anomalies),
+	}
 }
 
 // compareWithMemory holds every table against the same records folded in memory.
@@ -184,7 +190,13 @@ func TestParisOnBroker(t *testing.T) {
 			makeTopics(t, b)
 			produce(t, b, reference)
 			produce(t, b, events)
-			settle(t, b, guarantee, filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b"))
+			settle(
+				t,
+				b,
+				guarantee,
+				filepath.Join(t.TempDir(), "a"),
+				filepath.Join(t.TempDir(), "b"),
+			)
 			if b.Real() || guarantee == engine.ExactlyOnce {
 				checkOutcome(t, want, outcome(t, b))
 			}
@@ -240,8 +252,11 @@ func killInTheMiddle(t *testing.T, b kafkatest.Broker, guarantee engine.Guarante
 	t.Helper()
 	before := ends(t, b)
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+strings.Join(b.Addrs(), ",")+" "+dir+" "+string(guarantee)+
-		" "+sessionTimeout(b).String())
+	cmd.Env = append(
+		os.Environ(),
+		childEnv+"="+strings.Join(b.Addrs(), ",")+" "+dir+" "+string(guarantee)+
+			" "+sessionTimeout(b).String(),
+	)
 	cmd.Stderr = t.Output()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -288,7 +303,12 @@ func TestBadInput(t *testing.T) {
 		value  []byte
 	}{
 		{processors.ReasonMalformed, topics.ChargingSessions, []byte("s1"), []byte("not JSON")},
-		{processors.ReasonMalformed, topics.ChargingSessions, []byte("s1"), []byte(`{"station_id":"s1"}`)},
+		{
+			processors.ReasonMalformed,
+			topics.ChargingSessions,
+			[]byte("s1"),
+			[]byte(`{"station_id":"s1"}`),
+		},
 		{processors.ReasonMalformed, topics.MeterValues, []byte("s1"),
 			[]byte(`{"station_id":"s1","timestamp":"2017-07-31T00:00:00Z","energy_wh":{"a":1}}`)},
 		{processors.ReasonMalformed, topics.StationStatus, []byte("s1"), []byte{0xff, 0xfe, 0}},
@@ -307,7 +327,13 @@ func TestBadInput(t *testing.T) {
 	arrival := []kgo.RecordHeader{{Key: topics.HeaderArrival, Value: []byte(now.String())}}
 	home := engine.PartitionOf("s1", 4)
 	put := func(topic string, partition int32, key, value []byte) {
-		r := &kgo.Record{Topic: topic, Partition: partition, Key: key, Value: value, Headers: arrival}
+		r := &kgo.Record{
+			Topic:     topic,
+			Partition: partition,
+			Key:       key,
+			Value:     value,
+			Headers:   arrival,
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		if err := kafkatest.ProduceAt(ctx, b.Addrs(), r); err != nil {

@@ -138,7 +138,8 @@ func (o *Outcome) readUtilization(x *oracle.Expected) error {
 		if err := json.Unmarshal(raw, &u); err != nil {
 			return fmt.Errorf("window %q: %w", key, err)
 		}
-		if parts := u.Occupied + u.Available + u.Reserved + u.Unavailable + u.Faulted + u.Unknown; parts != 3600 {
+		parts := u.Occupied + u.Available + u.Reserved + u.Unavailable + u.Faulted + u.Unknown
+		if parts != 3600 {
 			return fmt.Errorf("window %q: its parts add up to %d s", key, parts)
 		}
 		if !u.Final {

@@ -27,7 +27,10 @@ func parisFile(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(root, "../shared/data/belib-paris-2017/sessions_joined_arrival_order.csv")
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("the charging sessions of Paris are not there (%s): nothing is checked against them", path)
+		t.Skipf(
+			"the charging sessions of Paris are not there (%s): nothing is checked against them",
+			path,
+		)
 	}
 	t.Logf("read the charging sessions of Paris at %s", path)
 	return path
@@ -47,7 +50,9 @@ func parisRecords(t *testing.T) (reference, events []ingest.Record) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tariffs, err := ingest.ReadTariffs(read(filepath.Join(root, "examples/belib-paris-2017-tariffs.json")))
+	tariffs, err := ingest.ReadTariffs(
+		read(filepath.Join(root, "examples/belib-paris-2017-tariffs.json")),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,8 +149,12 @@ func TestParisInMemory(t *testing.T) {
 	if n := w.counts[topics.DeadLetters]; n != 0 {
 		t.Errorf("%d dead letters", n)
 	}
-	t.Logf("%d sessions, %d invoice records, %d windows", len(want.Sessions), w.counts[topics.Invoices],
-		len(want.Windows))
+	t.Logf(
+		"%d sessions, %d invoice records, %d windows",
+		len(want.Sessions),
+		w.counts[topics.Invoices],
+		len(want.Windows),
+	)
 }
 
 // TestParisInAnyOrder feeds the file shuffled, doubled and in two runs, of which the second starts

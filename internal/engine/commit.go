@@ -111,7 +111,10 @@ func (i *instance) takeOffsets() map[string]map[int32]int64 {
 
 // commitTransaction commits changelog, outputs and offsets as one Kafka transaction. With
 // transaction.version 2 (KIP-890) the coordinator adds the offsets to the transaction itself.
-func (i *instance) commitTransaction(ctx context.Context, offsets map[string]map[int32]int64) error {
+func (i *instance) commitTransaction(
+	ctx context.Context,
+	offsets map[string]map[int32]int64,
+) error {
 	i.sendChangelog(offsets)
 	err := i.flush(ctx)
 	if err == nil {
@@ -244,7 +247,10 @@ func (i *instance) commitOffsets(ctx context.Context, offsets map[string]map[int
 	}
 }
 
-func (i *instance) transactionOffsets(ctx context.Context, offsets map[string]map[int32]int64) error {
+func (i *instance) transactionOffsets(
+	ctx context.Context,
+	offsets map[string]map[int32]int64,
+) error {
 	id, epoch, err := i.client.ProducerID(ctx)
 	if err != nil {
 		return err
@@ -335,5 +341,7 @@ func (i *instance) moveClock() {
 
 func clockRecord(topic string, partition int32, now time.Time) *kgo.Record {
 	return &kgo.Record{Topic: topic, Partition: partition, Value: []byte{},
-		Headers: []kgo.RecordHeader{{Key: HeaderArrival, Value: arrivalHeader(now.UnixMilli()).Value}}}
+		Headers: []kgo.RecordHeader{
+			{Key: HeaderArrival, Value: arrivalHeader(now.UnixMilli()).Value},
+		}}
 }

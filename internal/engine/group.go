@@ -12,7 +12,10 @@ import (
 )
 
 // buildGroup joins the consumer group.
-func (i *instance) buildGroup(brokers []string, group, clientID string) (sarama.ConsumerGroup, error) {
+func (i *instance) buildGroup(
+	brokers []string,
+	group, clientID string,
+) (sarama.ConsumerGroup, error) {
 	s := saramaConfig(i.c)
 	s.ClientID = clientID
 	client, err := sarama.NewClient(brokers, s)
@@ -34,7 +37,11 @@ type consumerGroup struct {
 }
 
 // Consume implements sarama.ConsumerGroup.
-func (g *consumerGroup) Consume(ctx context.Context, topics []string, h sarama.ConsumerGroupHandler) error {
+func (g *consumerGroup) Consume(
+	ctx context.Context,
+	topics []string,
+	h sarama.ConsumerGroupHandler,
+) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	g.i.fatal = cancel
@@ -201,7 +208,10 @@ func (h *handler) ConsumeClaim(s sarama.ConsumerGroupSession, c sarama.ConsumerG
 	}
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()
-	merged := &mergedClaim{ConsumerGroupClaim: c, messages: make(chan *sarama.ConsumerMessage, channelSize)}
+	merged := &mergedClaim{
+		ConsumerGroupClaim: c,
+		messages:           make(chan *sarama.ConsumerMessage, channelSize),
+	}
 	var feeding sync.WaitGroup
 	feeding.Go(func() {
 		defer close(merged.messages)
@@ -214,7 +224,10 @@ func (h *handler) ConsumeClaim(s sarama.ConsumerGroupSession, c sarama.ConsumerG
 }
 
 // gather registers a claim and tells whether it was the last of its partition.
-func (h *handler) gather(s sarama.ConsumerGroupSession, c sarama.ConsumerGroupClaim) (*gathering, bool) {
+func (h *handler) gather(
+	s sarama.ConsumerGroupSession,
+	c sarama.ConsumerGroupClaim,
+) (*gathering, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	g := h.waiting[c.Partition()]
@@ -247,7 +260,12 @@ func (c *mergedClaim) Messages() <-chan *sarama.ConsumerMessage { return c.messa
 
 // feed hands records to goka one by one. Each is counted before it is handed over, so that a
 // commit can wait until all that were are folded.
-func (h *handler) feed(ctx context.Context, m *merger, partition int32, out chan<- *sarama.ConsumerMessage) {
+func (h *handler) feed(
+	ctx context.Context,
+	m *merger,
+	partition int32,
+	out chan<- *sarama.ConsumerMessage,
+) {
 	h.i.mu.Lock()
 	claim := h.i.claimed[partition]
 	h.i.mu.Unlock()

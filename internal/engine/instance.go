@@ -98,7 +98,11 @@ func (i *instance) transactionalID() string { return i.p.Group + "-" + i.c.Insta
 
 // buildProducer makes the one producer of the instance. With a transaction it initialises it at
 // once: that fences a former self and ends what it left open, before the group is joined.
-func (i *instance) buildProducer(brokers []string, clientID string, _ func() hash.Hash32) (goka.Producer, error) {
+func (i *instance) buildProducer(
+	brokers []string,
+	clientID string,
+	_ func() hash.Hash32,
+) (goka.Producer, error) {
 	options := []kgo.Opt{kgo.SeedBrokers(brokers...), kgo.ClientID(clientID),
 		kgo.RecordPartitioner(Partitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerBatchCompression(kgo.SnappyCompression()), kgo.ProducerLinger(producerLinger),
@@ -138,7 +142,11 @@ func (p *producer) Emit(topic, key string, value []byte) *goka.Promise {
 
 // EmitWithHeaders implements goka.Producer. The promise is kept at once: whether the record counts
 // is decided by the commit alone.
-func (p *producer) EmitWithHeaders(topic, key string, value []byte, headers goka.Headers) *goka.Promise {
+func (p *producer) EmitWithHeaders(
+	topic, key string,
+	value []byte,
+	headers goka.Headers,
+) *goka.Promise {
 	r := &kgo.Record{Topic: topic, Key: []byte(key), Value: value}
 	for name, v := range headers {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: v})

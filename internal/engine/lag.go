@@ -25,7 +25,8 @@ func Quiet(ctx context.Context, brokers []string, every time.Duration, procs ...
 		lag, err := Lag(ctx, brokers, procs...)
 		if err == nil {
 			var total int64
-			if total, err = written(ctx, brokers, procs...); err == nil && lag == 0 && total == last {
+			if total, err = written(ctx, brokers, procs...); err == nil && lag == 0 &&
+				total == last {
 				return nil
 			}
 			last = total

@@ -123,7 +123,10 @@ func (m *merger) wait(ctx context.Context, waiting bool) bool {
 	if waiting {
 		timer := time.NewTimer(idleMax)
 		defer timer.Stop()
-		cases = append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(timer.C)})
+		cases = append(
+			cases,
+			reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(timer.C)},
+		)
 	}
 	chosen, value, ok := reflect.Select(cases)
 	switch {

@@ -26,11 +26,15 @@ type Metrics struct {
 // NewMetrics registers the metrics of an instance.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stream_" + name, Help: help}, labels)
+		c := prometheus.NewCounterVec(
+			prometheus.CounterOpts{Name: "stream_" + name, Help: help},
+			labels,
+		)
 		r.MustRegister(c)
 		return c
 	}
-	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	histogram := func(name, help string, buckets []float64,
+		labels ...string) *prometheus.HistogramVec {
 		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stream_" + name, Help: help,
 			Buckets: buckets}, labels)
 		r.MustRegister(h)

@@ -86,7 +86,11 @@ func (r *tableReader) HighWaterMarks() map[string]map[int32]int64 {
 }
 
 // ConsumePartition implements sarama.Consumer.
-func (r *tableReader) ConsumePartition(topic string, partition int32, offset int64) (sarama.PartitionConsumer, error) {
+func (r *tableReader) ConsumePartition(
+	topic string,
+	partition int32,
+	offset int64,
+) (sarama.PartitionConsumer, error) {
 	from := kgo.NewOffset().At(offset)
 	if offset == sarama.OffsetOldest {
 		from = kgo.NewOffset().AtStart()

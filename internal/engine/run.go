@@ -70,7 +70,15 @@ func supervise(ctx context.Context, p *Processor, c Config) error {
 			pause = restartAfterMin
 		}
 		c.Metrics.restarted(p.Group)
-		c.Log.Warn("processor ended and is started again", "group", p.Group, "error", err, "after", pause)
+		c.Log.Warn(
+			"processor ended and is started again",
+			"group",
+			p.Group,
+			"error",
+			err,
+			"after",
+			pause,
+		)
 		select {
 		case <-ctx.Done():
 			return nil

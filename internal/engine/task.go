@@ -100,7 +100,9 @@ func (t *task) leadHome(m *Message) {
 	if _, ok := m.Header(HeaderArrival); !ok {
 		headers = append(headers[:len(headers):len(headers)], arrivalHeader(m.Arrival))
 	}
-	t.back.emit(&outRecord{topic: m.Topic, key: m.Key, hasKey: true, value: m.Value, headers: headers})
+	t.back.emit(
+		&outRecord{topic: m.Topic, key: m.Key, hasKey: true, value: m.Value, headers: headers},
+	)
 }
 
 // advance moves stream time on and fires what is due before then.

@@ -43,6 +43,7 @@ func plan() map[string]room {
 		"internal/oracle":    {},
 		"internal/kafkatest": {within: []string{"topics"}},
 		"internal/tidy":      {},
+		"internal/e2e":       {within: []string{everyRoom}},
 		"tools":              {},
 	}
 }

@@ -1,0 +1,99 @@
+package topics_test
+
+import (
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"chargestream/internal/sim"
+	"chargestream/topics"
+)
+
+// legal is a name that Kafka takes and that is told apart in a metric: dots and underscores are
+// not, as Kafka writes both as an underscore there.
+var legal = regexp.MustCompile(`^[a-z]([a-z-]{0,247}[a-z])?$`)
+
+func TestRegister(t *testing.T) {
+	seen := map[string]bool{}
+	for _, topic := range topics.All() {
+		if !legal.MatchString(topic.Name) || seen[topic.Name] {
+			t.Errorf("%q is no name, or stands twice", topic.Name)
+		}
+		seen[topic.Name] = true
+		if topic.Key == "" {
+			t.Errorf("%s: nobody knows what its key is", topic.Name)
+		}
+		// A compacted topic is kept for ever, and one that is not must end some day.
+		if (topic.Cleanup == topics.CleanupCompact) != (topic.Retention == 0) {
+			t.Errorf("%s: cleanup %s, kept for %s", topic.Name, topic.Cleanup, topic.Retention)
+		}
+		input := topic.Kind == topics.KindInput
+		if input != (topic.Decode != nil) || input != (topic.LagBudget != 0) ||
+			input != (topic.Freshness != 0) {
+			t.Errorf("%s, of kind %s: decoder %v, lag budget %s, freshness %s", topic.Name,
+				topic.Kind, topic.Decode != nil, topic.LagBudget, topic.Freshness)
+		}
+		fromOutside := input || topic.Kind == topics.KindReference
+		if fromOutside != (topic.RecordBytesMax != 0) {
+			t.Errorf("%s: values of at most %d bytes", topic.Name, topic.RecordBytesMax)
+		}
+		if topic.Freshness > topic.LagBudget {
+			t.Errorf("%s: shown after %s, woken for %s", topic.Name, topic.Freshness, topic.LagBudget)
+		}
+		if (topic.Kind == topics.KindReference) == topic.Copartitioned {
+			t.Errorf("%s, of kind %s: copartitioned is %v", topic.Name, topic.Kind,
+				topic.Copartitioned)
+		}
+	}
+}
+
+// TestNames holds the names that a broker keeps: one that differs is another topic, and the data
+// under the old name is lost to whoever reads it.
+func TestNames(t *testing.T) {
+	var names []string
+	for _, topic := range topics.All() {
+		names = append(names, topic.Name)
+	}
+	want := []string{"station-status", "charging-sessions", "meter-values", "heartbeats", "stations",
+		"tariffs", "hour-parts", "session-parts", "stations-clock", "hours-clock", "stations-table",
+		"hours-table", "sessions-table", "utilization", "invoices", "anomalies", "dead-letters"}
+	if !slices.Equal(names, want) {
+		t.Errorf("topics %q\nwant %q", names, want)
+	}
+}
+
+func TestRetentionOfInputs(t *testing.T) {
+	const day = 24 * time.Hour
+	for name, want := range map[string]time.Duration{topics.StationStatus: 7 * day,
+		topics.ChargingSessions: 400 * day, topics.MeterValues: 30 * day, topics.Heartbeats: day} {
+		if topic, ok := topics.Lookup(name); !ok || topic.Retention != want {
+			t.Errorf("%s: known %v, kept for %s, want %s", name, ok, topic.Retention, want)
+		}
+	}
+}
+
+func TestLookup(t *testing.T) {
+	for _, topic := range topics.All() {
+		got, ok := topics.Lookup(topic.Name)
+		if !ok || got.Name != topic.Name || got.Kind != topic.Kind {
+			t.Errorf("%s: %v, %+v", topic.Name, ok, got)
+		}
+	}
+	for _, name := range []string{"", "station_status", "Stations", "stations-table-table"} {
+		if got, ok := topics.Lookup(name); ok || got.Name != "" {
+			t.Errorf("%q: %v, %+v", name, ok, got)
+		}
+	}
+}
+
+// TestSimWritesToInputs holds the names that the simulator has of its own.
+func TestSimWritesToInputs(t *testing.T) {
+	for simulated, want := range map[string]string{sim.TopicStatus: topics.StationStatus,
+		sim.TopicSessions: topics.ChargingSessions, sim.TopicMeter: topics.MeterValues,
+		sim.TopicHeartbeats: topics.Heartbeats} {
+		if simulated != want {
+			t.Errorf("the simulator writes to %q, not %q", simulated, want)
+		}
+	}
+}
