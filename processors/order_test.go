@@ -162,17 +162,27 @@ func run(t *testing.T, list []record, end chargestream.Millis) *engine.Driver {
 
 func feedReference(t *testing.T, d *engine.Driver) {
 	t.Helper()
+	for topic, entries := range reference() {
+		for key, value := range entries {
+			feedJSON(t, d, topic, key, value)
+		}
+	}
+}
+
+// reference is the registry and the tariffs of the tests.
+func reference() map[string]map[string]any {
+	stations := map[string]any{}
 	for i := range 3 {
 		id := fmt.Sprintf("st-%d", i)
-		feedJSON(t, d, topics.Stations, id, chargestream.StationInfo{
-			StationID: chargestream.StationID(id), TariffID: "t"})
+		stations[id] = chargestream.StationInfo{StationID: chargestream.StationID(id), TariffID: "t"}
 	}
-	feedJSON(t, d, topics.Tariffs, "t", chargestream.TariffHistory{TariffID: "t",
-		Versions: []chargestream.TariffVersion{{ValidFrom: begin - chargestream.Day,
-			Tariff: chargestream.Tariff{Currency: "EUR", Elements: []chargestream.TariffElement{{
-				PriceComponents: []chargestream.PriceComponent{
-					{Type: "ENERGY", Price: "0.45", VAT: "20", StepSize: 1},
-					{Type: "TIME", Price: "1.20", VAT: "20", StepSize: 1}}}}}}}})
+	tariff := chargestream.Tariff{Currency: "EUR", Elements: []chargestream.TariffElement{{
+		PriceComponents: []chargestream.PriceComponent{
+			{Type: "ENERGY", Price: "0.45", VAT: "20", StepSize: 1},
+			{Type: "TIME", Price: "1.20", VAT: "20", StepSize: 1}}}}}
+	return map[string]map[string]any{topics.Stations: stations, topics.Tariffs: {
+		"t": chargestream.TariffHistory{TariffID: "t", Versions: []chargestream.TariffVersion{
+			{ValidFrom: begin - chargestream.Day, Tariff: tariff}}}}}
 }
 
 func feedJSON(t *testing.T, d *engine.Driver, topic, key string, value any) {

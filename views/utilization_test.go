@@ -70,6 +70,7 @@ func TestUtilizationOfAStationReadsNoOthers(t *testing.T) {
 	var own []string
 	for hour := range 3 {
 		own = append(own, c.count(t, "A", "1", hour))
+		c.count(t, "A", "10", hour)
 		c.count(t, "A", "2", hour)
 		c.count(t, "B", "1", hour)
 	}
