@@ -218,6 +218,29 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	}
 }
 
+// TestCopiesInAnyOrder has starts of the same moment whose arrivals change places when all of them
+// are known.
+func TestCopiesInAnyOrder(t *testing.T) {
+	start := func(id string, at, arrival chargestream.Millis) record {
+		return record{topic: topics.ChargingSessions, arrival: begin + arrival,
+			event: &chargestream.SessionStart{StationID: "st-0", ConnectorID: "1", UserID: "u",
+				SessionID: chargestream.SessionID(id), Time: begin + at}}
+	}
+	const second = chargestream.Second
+	for name, list := range map[string][]record{
+		"earlier arrival": {start("a", 0, 10*second), start("b", 0, 20*second), start("b", 0, 5*second)},
+		"other start": {start("a", 0, 20*second), start("b", 0, 30*second),
+			start("a", chargestream.Minute, 5*second)},
+		"equal arrival": {start("b", 0, 10*second), start("a", 0, 20*second), start("a", 0, 10*second)},
+	} {
+		want := run(t, list, begin+chargestream.Day)
+		slices.Reverse(list)
+		if diff := compareTables(want, run(t, list, begin+chargestream.Day)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
 // lastArrival is the arrival of the last record, and so what stream time comes to; the delay of
 // timers on top makes sure that it is the same in every partition.
 func lastArrival(list []record) chargestream.Millis {

@@ -107,11 +107,21 @@ type Load struct {
 // Stay is a session as a window keeps it. The start is known in the window in which the session
 // began, the interval, once the session has ended, in every window that it touches.
 type Stay struct {
-	ID           chargestream.SessionID
-	StartAt      chargestream.Millis // zero where the session began elsewhere
-	StartArrival chargestream.Millis
-	Interval     Interval
+	ID chargestream.SessionID
+	// Begins are the claims that the session began in the window, the first to arrive first.
+	Begins   []Begin
+	Interval Interval
 }
+
+// Begin is one claim that a session began.
+type Begin struct {
+	At      chargestream.Millis
+	Arrival chargestream.Millis
+}
+
+func compareBegins(a, b *Begin) int { return cmp.Compare(a.At, b.At) }
+
+func beginArrival(b *Begin) *chargestream.Millis { return &b.Arrival }
 
 // Interval is when a session was, and what of its energy falls into the window. Of two, the one
 // made from the earlier claims counts, and of the same claims the one that was made from more
@@ -132,9 +142,8 @@ func compareIntervals(a, b *Interval) int {
 }
 
 func mergeStays(into, from *Stay) {
-	if from.StartAt != 0 && (into.StartAt == 0 || cmp.Or(cmp.Compare(from.StartArrival,
-		into.StartArrival), cmp.Compare(from.StartAt, into.StartAt)) < 0) {
-		into.StartAt, into.StartArrival = from.StartAt, from.StartArrival
+	for _, b := range from.Begins {
+		into.Begins = mergeClaim(into.Begins, b, compareBegins, beginArrival)
 	}
 	if from.Interval.From != 0 && (into.Interval.From == 0 ||
 		compareIntervals(&from.Interval, &into.Interval) < 0) {
@@ -183,20 +192,23 @@ func (h *Hour) Due(key HourKey) chargestream.Millis {
 // delivery. Two sessions cannot start on one connector at the same millisecond; of those that
 // say so, the first by (arrival, id) is the session and the others are its copies.
 func (h *Hour) duplicates() map[chargestream.SessionID]Origin {
-	byStart := map[chargestream.Millis]Origin{}
+	first := map[chargestream.Millis]Origin{}
 	for i := range h.Stays {
-		s := &h.Stays[i]
-		first, ok := byStart[s.StartAt]
-		if o := (Origin{Arrival: s.StartArrival, ID: s.ID}); s.StartAt != 0 &&
-			(!ok || compareOrigins(&o, &first) < 0) {
-			byStart[s.StartAt] = o
+		for _, b := range h.Stays[i].Begins {
+			o := Origin{Arrival: b.Arrival, ID: h.Stays[i].ID}
+			if known, ok := first[b.At]; !ok || compareOrigins(&o, &known) < 0 {
+				first[b.At] = o
+			}
 		}
 	}
 	copies := map[chargestream.SessionID]Origin{}
 	for i := range h.Stays {
-		s := &h.Stays[i]
-		if first := byStart[s.StartAt]; s.StartAt != 0 && first.ID != s.ID {
-			copies[s.ID] = first
+		id := h.Stays[i].ID
+		for _, b := range h.Stays[i].Begins {
+			o := first[b.At]
+			if known, ok := copies[id]; o.ID != id && (!ok || compareOrigins(&o, &known) < 0) {
+				copies[id] = o
+			}
 		}
 	}
 	return copies
@@ -204,7 +216,11 @@ func (h *Hour) duplicates() map[chargestream.SessionID]Origin {
 
 // Verdict is the answer to HourPart.Check: whether the session is a copy of another.
 func (h *Hour) Verdict(id chargestream.SessionID) Verdict {
-	return Verdict{Known: true, DuplicateOf: h.duplicates()[id]}
+	v := Verdict{Known: true, DuplicateOf: h.duplicates()[id]}
+	if v.DuplicateOf.ID != "" {
+		v.Self = id
+	}
+	return v
 }
 
 // Verdicts are the answers that a merge changed: those of sessions that before was not known,
@@ -214,7 +230,7 @@ func (h *Hour) Verdicts(before *Hour) []SessionPart {
 	for id, origin := range h.duplicates() {
 		if old[id] != origin {
 			parts = append(parts, SessionPart{ID: id,
-				Row: Session{Verdict: Verdict{DuplicateOf: origin}}})
+				Row: Session{Verdict: Verdict{DuplicateOf: origin, Self: id}}})
 		}
 	}
 	slices.SortFunc(parts, func(a, b SessionPart) int { return cmp.Compare(a.ID, b.ID) })

@@ -35,7 +35,7 @@ func (h *Hour) Utilization(key HourKey) chargestream.Utilization {
 	}
 	copies := h.duplicates()
 	for i := range h.Stays {
-		if _, copied := copies[h.Stays[i].ID]; h.Stays[i].StartAt != 0 && !copied {
+		if _, copied := copies[h.Stays[i].ID]; len(h.Stays[i].Begins) > 0 && !copied {
 			u.Sessions++
 		}
 	}
@@ -178,7 +178,9 @@ func (h *Hour) revision(key HourKey) int {
 		note(h.Transitions[i].Arrival)
 	}
 	for i := range h.Stays {
-		note(h.Stays[i].StartArrival)
+		for _, b := range h.Stays[i].Begins {
+			note(b.Arrival)
+		}
 		if h.Stays[i].Interval.From != 0 {
 			note(h.Stays[i].Interval.EndArrival)
 		}
@@ -241,9 +243,9 @@ func (h *Hour) copies(key HourKey) []chargestream.Anomaly {
 			AnomalyID: string(chargestream.AnomalyDuplicate) + "/" + string(s.ID),
 			Kind:      chargestream.AnomalyDuplicate, Severity: chargestream.SeverityWarning,
 			StationID: key.StationID, ConnectorID: key.ConnectorID, SessionID: s.ID,
-			OpenedAt: s.StartArrival, BillingHold: true,
+			OpenedAt: s.Begins[0].Arrival, BillingHold: true,
 			Evidence: map[string]string{"duplicate_of": string(origin.ID),
-				"start_time": s.StartAt.String()},
+				"start_time": s.Begins[0].At.String()},
 		})
 	}
 	return anomalies

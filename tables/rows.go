@@ -159,6 +159,7 @@ func (s *Session) Append(buf []byte) []byte {
 	w.Int(int64(s.LastEnd - s.Low))
 	w.Text(string(s.Verdict.DuplicateOf.ID))
 	w.Int(int64(s.Verdict.DuplicateOf.Arrival))
+	w.Text(string(s.Verdict.Self))
 	return w.Bytes()
 }
 
@@ -186,6 +187,7 @@ func DecodeSession(row []byte) (*Session, error) {
 	s.LastEnd = s.Low + chargestream.Millis(r.Int())
 	s.Verdict.DuplicateOf.ID = chargestream.SessionID(r.Text())
 	s.Verdict.DuplicateOf.Arrival = chargestream.Millis(r.Int())
+	s.Verdict.Self = chargestream.SessionID(r.Text())
 	return s, r.Close()
 }
 
@@ -237,8 +239,11 @@ func readTransition(r *codecs.Reader) Transition {
 
 func (s *Stay) write(w *codecs.Writer) {
 	w.Text(string(s.ID))
-	w.Int(int64(s.StartAt))
-	w.Int(int64(s.StartArrival))
+	w.Uint(uint64(len(s.Begins)))
+	for _, b := range s.Begins {
+		w.Int(int64(b.At))
+		w.Int(int64(b.Arrival - b.At))
+	}
 	in := &s.Interval
 	w.Int(int64(in.From))
 	if in.From == 0 {
@@ -252,8 +257,12 @@ func (s *Stay) write(w *codecs.Writer) {
 }
 
 func readStay(r *codecs.Reader) Stay {
-	s := Stay{ID: chargestream.SessionID(r.Text()), StartAt: chargestream.Millis(r.Int()),
-		StartArrival: chargestream.Millis(r.Int())}
+	s := Stay{ID: chargestream.SessionID(r.Text())}
+	for range r.Count() {
+		b := Begin{At: chargestream.Millis(r.Int())}
+		b.Arrival = b.At + chargestream.Millis(r.Int())
+		s.Begins = append(s.Begins, b)
+	}
 	in := &s.Interval
 	in.From = chargestream.Millis(r.Int())
 	if in.From == 0 {

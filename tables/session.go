@@ -33,6 +33,8 @@ type Verdict struct {
 	Known bool
 	// DuplicateOf is the first delivery of the same session; its ID is empty where this is it.
 	DuplicateOf Origin
+	// Self is the session that a first delivery was found of, so that the row can be told from it.
+	Self chargestream.SessionID
 }
 
 // Origin is the first delivery of a session.
@@ -47,9 +49,22 @@ func compareOrigins(a, b *Origin) int {
 
 func (v *Verdict) merge(o *Verdict) {
 	v.Known = v.Known || o.Known
+	v.Self = least2(v.Self, o.Self)
 	if o.DuplicateOf.ID != "" && (v.DuplicateOf.ID == "" ||
 		compareOrigins(&o.DuplicateOf, &v.DuplicateOf) < 0) {
 		v.DuplicateOf = o.DuplicateOf
+	}
+}
+
+// clear forgets a first delivery that turns out to be no earlier than the session itself: so the
+// row is the same whether the earlier start was known when the window was asked or not.
+func (v *Verdict) clear(starts []Start) {
+	if len(starts) == 0 || v.DuplicateOf.ID == "" {
+		return
+	}
+	own := Origin{Arrival: starts[0].Arrival, ID: v.Self}
+	if compareOrigins(&own, &v.DuplicateOf) < 0 {
+		v.Self, v.DuplicateOf = "", Origin{}
 	}
 }
 
@@ -71,6 +86,7 @@ func (s *Session) Merge(o *Session) {
 	}
 	s.Quarters = s.Quarters[:min(len(s.Quarters), SessionQuartersMax)]
 	s.Verdict.merge(&o.Verdict)
+	s.Verdict.clear(s.Starts)
 	s.Settled = s.Settled || o.Settled
 	s.Overdue = (s.Overdue || o.Overdue) && len(s.Ends) == 0
 }

@@ -251,7 +251,7 @@ func (s *Station) foldStart(
 		Meter: e.Meter}
 	out.session(e.SessionID, Session{StationID: s.ID, Starts: []Start{claim}})
 	out.hour(s.ID, e.ConnectorID, e.Time.Truncate(chargestream.Hour), Hour{Stays: []Stay{{
-		ID: e.SessionID, StartAt: e.Time, StartArrival: arrival}}})
+		ID: e.SessionID, Begins: []Begin{{At: e.Time, Arrival: arrival}}}}})
 	c := s.connector(e.ConnectorID)
 	run := RunningSession{StartedAt: e.Time, ID: e.SessionID, UserID: e.UserID}
 	if compareRunning(&run, &c.Running) > 0 {

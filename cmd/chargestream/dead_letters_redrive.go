@@ -45,7 +45,7 @@ func (a *app) redriveCommand() *cobra.Command {
 			redriveGroup + ", for each --reason apart, so that the next run goes on behind it. " +
 			"A letter that cannot be folded this time either becomes a new dead letter.",
 		Example: `chargestream dead-letters redrive --brokers localhost:9092 --dry-run
-chargestream dead-letters redrive --brokers localhost:9092 --reason decode --yes`,
+chargestream dead-letters redrive --brokers localhost:9092 --reason malformed --yes`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !f.yes && !f.dryRun {

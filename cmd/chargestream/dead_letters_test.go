@@ -61,11 +61,11 @@ func TestListDeadLetters(t *testing.T) {
 	for i := range 9 {
 		reason := "late"
 		if i%3 == 0 {
-			reason = "decode"
+			reason = "malformed"
 		}
 		dead(t, b, "S"+strconv.Itoa(i), "{\x1b[31m", reason, topics.MeterValues, "trace", "x")
 	}
-	dead(t, b, "\xff", "\xfe", "decode", topics.MeterValues)
+	dead(t, b, "\xff", "\xfe", "malformed", topics.MeterValues)
 	if n := len(letters(t, brokers)); n != 10 {
 		t.Errorf("%d letters, want 10", n)
 	}
@@ -102,10 +102,10 @@ func TestRedrive(t *testing.T) {
 	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "", "")
 	dead(t, b, "S1", "one", "late", topics.MeterValues, topics.HeaderArrival,
 		"2024-01-01T00:00:00Z", topics.HeaderSourceTime, "2024-06-01T00:00:00Z", "trace", "x")
-	dead(t, b, "S2", "two", "decode", topics.Heartbeats, topics.HeaderRedriven, "2",
+	dead(t, b, "S2", "two", "malformed", topics.Heartbeats, topics.HeaderRedriven, "2",
 		topics.HeaderSourceTime, "2024-06-01T00:00:00Z")
-	dead(t, b, "S3", "three", "decode", "payroll")
-	dead(t, b, "S4", "four", "decode", topics.Table(topics.GroupStations))
+	dead(t, b, "S3", "three", "malformed", "payroll")
+	dead(t, b, "S4", "four", "malformed", topics.Table(topics.GroupStations))
 
 	both := map[string]int{topics.MeterValues: 1, topics.Heartbeats: 1}
 	left := map[string]int{"payroll": 1, "stations-table": 1}

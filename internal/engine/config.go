@@ -30,7 +30,7 @@ type Config struct {
 	// StateDir holds the local copies of tables; it belongs to one instance.
 	StateDir string
 	// Instance names this instance among those of the group, the same after a restart: it makes
-	// the transactional id and the group's static member.
+	// the transactional id, so that a restart ends what was left open before.
 	Instance string
 	// Guarantee is ExactlyOnce by default.
 	Guarantee Guarantee

@@ -6,6 +6,7 @@ import (
 	"hash"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -247,7 +248,7 @@ func (i *instance) ready(ctx goka.Context, claim *claimed) error {
 }
 
 // messageOf is goka's message as the engine's. The merger has put the arrival time in the
-// timestamp.
+// timestamp, and the timestamp in a header.
 func messageOf(ctx goka.Context, value any) *Message {
 	m := &Message{Topic: string(ctx.Topic()), Partition: ctx.Partition(), Offset: ctx.Offset(),
 		Key: ctx.Key(), HasKey: ctx.Key() != "", Arrival: ctx.Timestamp().UnixMilli()}
@@ -256,6 +257,12 @@ func messageOf(ctx goka.Context, value any) *Message {
 		m.Value = value.([]byte)
 	}
 	for name, v := range ctx.Headers() {
+		if name == timestampHeader {
+			if own, err := strconv.ParseInt(string(v), 10, 64); err == nil {
+				m.Timestamp = own
+			}
+			continue
+		}
 		m.Headers = append(m.Headers, Header{Key: name, Value: v})
 	}
 	slices.SortFunc(m.Headers, func(a, b Header) int {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"reflect"
+	"strconv"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -85,19 +86,25 @@ func (m *merger) put(i int, msg *sarama.ConsumerMessage, ok bool) {
 	m.heads[i] = msg
 }
 
-// stampArrival makes the arrival time the timestamp of a message, where a header tells it. The
-// record's own timestamp stands in BlockTimestamp from then on.
+// stampArrival makes the arrival time the timestamp of a message, where a header tells it. goka
+// hands nothing else on than key, value, headers and timestamp, so the record's own timestamp
+// goes with it as a header.
 func stampArrival(msg *sarama.ConsumerMessage) {
-	msg.BlockTimestamp = msg.Timestamp
 	for i := len(msg.Headers) - 1; i >= 0; i-- {
 		if h := msg.Headers[i]; h != nil && string(h.Key) == HeaderArrival {
 			if t, err := time.Parse(time.RFC3339Nano, string(h.Value)); err == nil {
+				own := strconv.AppendInt(nil, msg.Timestamp.UnixMilli(), 10)
+				msg.Headers = append(msg.Headers,
+					&sarama.RecordHeader{Key: []byte(timestampHeader), Value: own})
 				msg.Timestamp = t
 				return
 			}
 		}
 	}
 }
+
+// timestampHeader carries a record's own timestamp, in ms, from the merger to the fold.
+const timestampHeader = reserved + "timestamp"
 
 // behind tells whether a topic has records that were not fetched yet.
 func (m *merger) behind(i int) bool {
