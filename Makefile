@@ -51,6 +51,7 @@ race: ## run the tests under the race detector (needs a C compiler)
 test-integration: $(if $(CHARGESTREAM_TEST_BROKERS),,kafka-jars need-java) ## run the tests against a real Kafka
 	go build -tags integration $(PKGS)
 	go test -tags integration -count=1 -p 1 -timeout 20m $(PKGS)
+	cd tools && go test -tags integration -count=1 ./...
 
 .PHONY: need-java
 need-java:
