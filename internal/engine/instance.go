@@ -186,7 +186,7 @@ func (i *instance) buildStore(topic string, partition int32) (storage.Storage, e
 	i.mu.Unlock()
 	owned := own && topic == i.p.Table()
 	path := filepath.Join(i.c.StateDir, i.p.Group, fmt.Sprintf("%s.%d", topic, partition))
-	s, err := openStore(path, topic, partition, owned)
+	s, err := i.openOrRebuild(path, topic, partition, owned)
 	if err != nil {
 		return nil, err
 	}

@@ -115,8 +115,12 @@ func TestMergeArrivalHeaderOverTimestamp(t *testing.T) {
 		}
 		expectOrder(t, m, "b1@99")
 		last, ok := m.take(t.Context())
-		if !ok || last.Timestamp.Unix() != 100 || last.BlockTimestamp.Unix() != 1 {
-			t.Errorf("a0 has arrival %v and own time %v", last.Timestamp, last.BlockTimestamp)
+		if !ok || last.Timestamp.Unix() != 100 {
+			t.Fatalf("a0 is %+v", last)
+		}
+		own := last.Headers[len(last.Headers)-1]
+		if string(own.Key) != timestampHeader || string(own.Value) != "1000" {
+			t.Errorf("a0's own time is %s %s", own.Key, own.Value)
 		}
 		expectOrder(t, m, "a1@3")
 	})

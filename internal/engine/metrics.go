@@ -21,6 +21,7 @@ type Metrics struct {
 	fired      *prometheus.CounterVec
 	streamTime *prometheus.GaugeVec
 	restarts   *prometheus.CounterVec
+	rebuilds   *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics of an instance.
@@ -52,7 +53,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		rebalances: counter("rebalances_total", "Sessions of the group that ended.", "group"),
 		misplaced: counter("misplaced_keys_total",
 			"Records that lay in another partition than their key's and were led home.", "topic"),
-		fired:    counter("timers_fired_total", "Rows that were fired.", "processor"),
+		fired: counter("timers_fired_total", "Rows that were fired.", "processor"),
+		rebuilds: counter("table_rebuilds_total", "Corrupt local copies that were thrown away.",
+			"table"),
 		restarts: counter("processor_restarts_total", "Restarts within the process.", "group"),
 	}
 	m.streamTime = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stream_time_seconds",
@@ -96,6 +99,12 @@ func (m *Metrics) rebalanced(group string) {
 func (m *Metrics) restarted(group string) {
 	if m != nil {
 		m.restarts.WithLabelValues(group).Inc()
+	}
+}
+
+func (m *Metrics) rebuilt(topic string) {
+	if m != nil {
+		m.rebuilds.WithLabelValues(topic).Inc()
 	}
 }
 

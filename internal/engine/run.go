@@ -89,7 +89,7 @@ func supervise(ctx context.Context, p *Processor, c Config) error {
 }
 
 func attempt(ctx context.Context, p *Processor, c Config) error {
-	partitions, err := checkTopics(ctx, p, c)
+	partitions, err := prepare(ctx, p, c)
 	if err != nil {
 		return err
 	}
@@ -119,20 +119,31 @@ func (p *Processor) graph(callback goka.ProcessCallback) *goka.GroupGraph {
 	return goka.DefineGroup(goka.Group(p.Group), edges...)
 }
 
-// checkTopics makes sure that every topic is there and that those which are read together have
-// the same number of partitions, and gives that number.
-func checkTopics(ctx context.Context, p *Processor, c Config) (int32, error) {
+// prepare looks at the topics, binds the state directory to them, and gives the number of
+// partitions.
+func prepare(ctx context.Context, p *Processor, c Config) (int32, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers...))
 	if err != nil {
 		return 0, fmt.Errorf("connect: %w", err)
 	}
 	defer client.Close()
+	admin := kadm.NewClient(client)
+	partitions, err := checkTopics(ctx, admin, p)
+	if err != nil {
+		return 0, err
+	}
+	return partitions, bind(ctx, admin, p, c, filepath.Join(c.StateDir, p.Group))
+}
+
+// checkTopics makes sure that every topic is there and that those which are read together have
+// the same number of partitions, and gives that number.
+func checkTopics(ctx context.Context, admin *kadm.Client, p *Processor) (int32, error) {
 	together := append([]string{p.Table()}, p.Inputs...)
 	if p.Clock != "" {
 		together = append(together, p.Clock)
 	}
 	all := append(append(together[:len(together):len(together)], p.Lookups...), p.Outputs...)
-	details, err := kadm.NewClient(client).ListTopics(ctx, all...)
+	details, err := admin.ListTopics(ctx, all...)
 	if err != nil {
 		return 0, fmt.Errorf("look at topics: %w", err)
 	}

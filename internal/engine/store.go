@@ -57,6 +57,9 @@ type store struct {
 	released bool // goka has closed it; the engine has not yet
 }
 
+// errOffset is returned by openStore for an offset that nobody wrote.
+var errOffset = errors.New("offset of store is unreadable")
+
 func openStore(path, topic string, partition int32, owned bool) (*store, error) {
 	options := &opt.Options{WriteBuffer: 16 << 20, CompactionTableSize: 8 << 20,
 		BlockCacheCapacity: 32 << 20, OpenFilesCacheCapacity: 64}
@@ -73,7 +76,8 @@ func openStore(path, topic string, partition int32, owned bool) (*store, error) 
 	case err != nil:
 		return nil, errors.Join(fmt.Errorf("read offset of %s: %w", path, err), db.Close())
 	case len(raw) != 8:
-		return nil, errors.Join(fmt.Errorf("offset of %s has %d bytes", path, len(raw)), db.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %s has %d bytes", errOffset, path, len(raw)),
+			db.Close())
 	}
 	s.offset, s.stored = int64(binary.BigEndian.Uint64(raw)), true
 	return s, nil

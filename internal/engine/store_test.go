@@ -307,8 +307,8 @@ func TestOwnedStoreOutlivesItsClose(t *testing.T) {
 	mustDo(t, s.release())
 }
 
-// TestStoreReadsDuringCommits is for the race detector, and shows that no reader ever sees a row go
-// back. The cache is left out of it by reading keys that are in a layer in memory.
+// TestStoreReadsDuringCommits is for the race detector, and shows that no reader ever sees a row
+// go back. The cache is left out of it by reading keys that are in a layer in memory.
 func TestStoreReadsDuringCommits(t *testing.T) {
 	s := mustOpen(t, t.TempDir(), true)
 	const keys, commits = 20, 200
@@ -347,8 +347,8 @@ func TestStoreReadsDuringCommits(t *testing.T) {
 	mustDo(t, s.release())
 }
 
-// TestStoreCacheGenerations: rows that fell out of both generations are read from disk, and an older
-// one never shows instead of a newer.
+// TestStoreCacheGenerations: rows that fell out of both generations are read from disk, and an
+// older one never shows instead of a newer.
 func TestStoreCacheGenerations(t *testing.T) {
 	s := mustOpen(t, t.TempDir(), true)
 	write(s, "k", "first")
@@ -416,7 +416,11 @@ func TestStoreAgainstModel(t *testing.T) {
 		key := rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
 		rt.Repeat(map[string]func(*rapid.T){
 			"write": func(rt *rapid.T) {
-				k, v := key.Draw(rt, "key"), rapid.SampledFrom([]string{"", "1", "2"}).Draw(rt, "row")
+				k, v := key.Draw(
+					rt,
+					"key",
+				), rapid.SampledFrom([]string{"", "1", "2"}).
+					Draw(rt, "row")
 				write(s, k, v)
 				running[k] = v
 				if v == "" {

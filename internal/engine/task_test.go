@@ -241,7 +241,13 @@ func TestDueByItsOwnArrivalFiresAtOnce(t *testing.T) {
 		ctx.SetRow([]byte("0=7")) // a window that was over long before
 		return nil
 	}
-	late := engine.Message{Topic: "clicks", Partition: -1, Key: "k", HasKey: true, Value: []byte("late")}
+	late := engine.Message{
+		Topic:     "clicks",
+		Partition: -1,
+		Key:       "k",
+		HasKey:    true,
+		Value:     []byte("late"),
+	}
 	d := drive(t, 1, p)
 	late.Arrival = windowSize + grace + engine.FireDelay
 	d.feed(t, late)
@@ -313,9 +319,15 @@ func TestMisplacedRecordIsLedHome(t *testing.T) {
 	home := engine.PartitionOf(key, 4)
 	wrong := (home + 1) % 4
 	arrived := time.UnixMilli(5_500).UTC().Format(time.RFC3339Nano)
-	d.feed(t, engine.Message{Topic: "in", Partition: wrong, Key: key, HasKey: true, Value: []byte("v"),
-		Headers: []engine.Header{{Key: "tag", Value: []byte("T")},
-			{Key: engine.HeaderArrival, Value: []byte(arrived)}}, Arrival: 5_500, Timestamp: 9_000})
+	d.feed(
+		t,
+		engine.Message{Topic: "in", Partition: wrong, Key: key, HasKey: true, Value: []byte("v"),
+			Headers: []engine.Header{{Key: "tag", Value: []byte("T")},
+				{
+					Key:   engine.HeaderArrival,
+					Value: []byte(arrived),
+				}}, Arrival: 5_500, Timestamp: 9_000},
+	)
 	// One without the header gets it: its timestamp would be a new one otherwise.
 	d.feed(t, engine.Message{Topic: "in", Partition: wrong, Key: key, HasKey: true, Arrival: 7_123})
 	d.feed(t, engine.Message{Topic: "in", Partition: home, Key: key, HasKey: true, Arrival: 8_000})
@@ -366,12 +378,13 @@ func TestArrivalOf(t *testing.T) {
 		headers []engine.Header
 		want    int64
 	}{
-		"none":          {nil, 42},
-		"other":         {[]engine.Header{{Key: "x", Value: []byte("1970-01-01T00:00:01Z")}}, 42},
-		"millis":        {[]engine.Header{at("1970-01-01T00:00:01.234Z")}, 1234},
-		"zone":          {[]engine.Header{at("1970-01-01T01:00:01+01:00")}, 1000},
-		"unreadable":    {[]engine.Header{at("yesterday")}, 42},
-		"last":          {[]engine.Header{at("1970-01-01T00:00:01Z"), at("1970-01-01T00:00:02Z")}, 2000},
+		"none":       {nil, 42},
+		"other":      {[]engine.Header{{Key: "x", Value: []byte("1970-01-01T00:00:01Z")}}, 42},
+		"millis":     {[]engine.Header{at("1970-01-01T00:00:01.234Z")}, 1234},
+		"zone":       {[]engine.Header{at("1970-01-01T01:00:01+01:00")}, 1000},
+		"unreadable": {[]engine.Header{at("yesterday")}, 42},
+		"last": {[]engine.Header{at("1970-01-01T00:00:01Z"), at("1970-01-01T00:00:02Z")},
+			2000},
 		"last readable": {[]engine.Header{at("1970-01-01T00:00:01Z"), at("soon")}, 1000},
 	} {
 		if got := engine.ArrivalOf(c.headers, 42); got != c.want {

@@ -59,7 +59,9 @@ func TestWordCount(t *testing.T) {
 				var records []*kgo.Record
 				for i := range n / 2 {
 					records = append(records, &kgo.Record{Topic: "words",
-						Key: []byte(fmt.Sprintf("word-%d", (half*n/2+i)%words)), Value: []byte("x")})
+						Key: []byte(
+							fmt.Sprintf("word-%d", (half*n/2+i)%words),
+						), Value: []byte("x")})
 				}
 				kafkatest.MustProduce(t, b, records...)
 				runUntilCaughtUp(t, p, c)
