@@ -41,6 +41,7 @@ func subcommands() []func(*app) *cobra.Command {
 		(*app).importCommand,
 		(*app).simulateCommand,
 		(*app).deadLettersCommand,
+		(*app).topologyCommand,
 		(*app).versionCommand,
 	}
 }
