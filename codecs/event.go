@@ -1,61 +1,18 @@
 package codecs
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
+
+	"github.com/mailru/easyjson/jlexer"
 
 	"chargestream"
 )
 
 // ErrEvent is wrapped by every error of DecodeEvent: the bytes are not an event of that topic.
 var ErrEvent = errors.New("not an event")
-
-// wire is every field that an event of any topic may have, as DESIGN section 2 lists them.
-// Unknown fields are ignored.
-type wire struct {
-	Event       string              `json:"event,omitempty"`
-	StationID   string              `json:"station_id"`
-	ConnectorID connectorText       `json:"connector_id,omitempty"`
-	SessionID   string              `json:"session_id,omitempty"`
-	UserID      string              `json:"user_id,omitempty"`
-	Timestamp   chargestream.Millis `json:"timestamp,omitzero"`
-	StartTime   chargestream.Millis `json:"start_time,omitzero"`
-	EndTime     chargestream.Millis `json:"end_time,omitzero"`
-	Status      string              `json:"status,omitempty"`
-	ErrorCode   string              `json:"error_code,omitempty"`
-	Reason      string              `json:"reason,omitempty"`
-	Context     string              `json:"context,omitempty"`
-	EnergyKWh   json.Number         `json:"energy_kwh,omitempty"`
-	MeterStart  json.Number         `json:"meter_start_wh,omitempty"`
-	MeterStop   json.Number         `json:"meter_stop_wh,omitempty"`
-	EnergyWh    json.Number         `json:"energy_wh,omitempty"`
-	PowerW      json.Number         `json:"power_w,omitempty"`
-	CurrentA    json.Number         `json:"current_a,omitempty"`
-	VoltageV    json.Number         `json:"voltage_v,omitempty"`
-	SoCPercent  json.Number         `json:"soc_percent,omitempty"`
-}
-
-// connectorText takes a connector as a JSON string or as the small number of OCPP.
-type connectorText string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (c *connectorText) UnmarshalJSON(b []byte) error {
-	if len(b) > 0 && b[0] == '"' {
-		return json.Unmarshal(b, (*string)(c))
-	}
-	if bytes.Equal(b, []byte("null")) {
-		return nil
-	}
-	if bytes.IndexFunc(b, func(r rune) bool { return r < '0' || r > '9' }) >= 0 {
-		return fmt.Errorf("connector_id %s is neither a text nor a whole number", b)
-	}
-	*c = connectorText(b)
-	return nil
-}
 
 // DecodeStatus reads a record of the station-status topic. The error of this and of the other
 // decoders wraps ErrEvent and names the field.
@@ -81,12 +38,16 @@ func decode(
 	read func(*wire) (chargestream.Event, error),
 ) (chargestream.Event, error) {
 	var w wire
-	d := json.NewDecoder(bytes.NewReader(value))
-	if err := d.Decode(&w); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrEvent, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: more than one JSON value", ErrEvent)
+	l := jlexer.Lexer{Data: value}
+	w.UnmarshalEasyJSON(&l)
+	l.Consumed()
+	if l.Error() != nil {
+		// The generated reader says where, the library also which field: who reads the dead letter
+		// wants to know that.
+		w = wire{}
+		if err := json.Unmarshal(value, &w); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrEvent, err)
+		}
 	}
 	if err := chargestream.CheckID(w.StationID); err != nil {
 		return nil, fmt.Errorf("%w: station_id: %w", ErrEvent, err)
@@ -215,15 +176,20 @@ func (w *wire) end() (*chargestream.SessionEnd, error) {
 // clip bounds a free text that is kept in rows.
 func clip(text string) string {
 	if len(text) > chargestream.IDBytesMax {
-		text = strings.ToValidUTF8(text[:chargestream.IDBytesMax], "")
+		text = text[:chargestream.IDBytesMax]
 	}
-	return text
+	return strings.ToValidUTF8(text, "")
 }
 
-// scaled sets field from a number, where there is one.
+// scaled sets field from a number, where there is one. An empty text is none: chargers send it
+// for what they do not know.
 func scaled[T ~int64](field **T, name string, number json.Number, digits int) error {
 	if number == "" {
 		return nil
+	}
+	if text := strings.TrimPrefix(string(number), "-"); len(text) > 1 &&
+		text[0] == '0' && text[1] >= '0' && text[1] <= '9' {
+		return fmt.Errorf("%s: %w: %q begins with a zero", name, ErrNumber, string(number))
 	}
 	n, err := ParseScaled(string(number), digits)
 	if err != nil {

@@ -1,0 +1,122 @@
+package codecs_test
+
+import (
+	"testing"
+
+	"chargestream"
+	"chargestream/codecs"
+)
+
+func meterCases() []eventCase {
+	with := func(fields string) string {
+		return `{"station_id":"st","timestamp":"2026-03-01T10:00:00Z"` + fields + `}`
+	}
+	energy := func(wh chargestream.WattHours) chargestream.Event {
+		return &chargestream.MeterValue{StationID: "st", ConnectorID: "1", Time: moment, Energy: &wh}
+	}
+	none := &chargestream.MeterValue{StationID: "st", ConnectorID: "1", Time: moment}
+	return []eventCase{
+		{name: "all fields", value: with(`,"connector_id":2,"session_id":"s","energy_wh":1234.4,` +
+			`"power_w":7359.5,"current_a":16.0004,"voltage_v":230.0006,"soc_percent":80.55,` +
+			`"context":"Sample.Clock"`),
+			want: &chargestream.MeterValue{StationID: "st", ConnectorID: "2", SessionID: "s",
+				Time: moment, Energy: of[chargestream.WattHours](1234),
+				Power: of[chargestream.Watts](7360), Current: of[chargestream.Milliamps](16000),
+				Voltage: of[chargestream.Millivolts](230001), SoC: of[chargestream.Permille](806),
+				Context: "Sample.Clock"}},
+		{name: "no amount", value: with(""), want: none},
+		{name: "null is no amount", value: with(`,"energy_wh":null,"power_w":null`), want: none},
+		{name: "zero is an amount", value: with(`,"energy_wh":0`), want: energy(0)},
+		{name: "minus zero", value: with(`,"energy_wh":-0.0`), want: energy(0)},
+		{name: "negative", value: with(`,"energy_wh":-1.5`), want: energy(-2)},
+		{name: "number as text", value: with(`,"energy_wh":"1234"`), want: energy(1234)},
+		{name: "exponent", value: with(`,"energy_wh":1.2345E+3`), want: energy(1235)},
+		{name: "negative exponent", value: with(`,"energy_wh":12345e-2`), want: energy(123)},
+		{name: "exponent of zero", value: with(`,"energy_wh":7e0`), want: energy(7)},
+		{name: "huge", value: with(`,"energy_wh":9223372036854775799`),
+			want: energy(9223372036854775799)},
+		{name: "too large", value: with(`,"energy_wh":9223372036854775808`), fails: "energy_wh"},
+		{name: "too large by exponent", value: with(`,"power_w":1e16`), fails: "power_w"},
+		{name: "exponent of three digits", value: with(`,"power_w":1e400`), fails: "power_w"},
+		{name: "too large by digits", value: with(`,"current_a":9223372036854775`),
+			want: &chargestream.MeterValue{StationID: "st", ConnectorID: "1", Time: moment,
+				Current: of[chargestream.Milliamps](9223372036854775000)}},
+		{name: "too large in thousandths", value: with(`,"current_a":9223372036854776`),
+			fails: "current_a"},
+		{name: "two wrong", value: with(`,"current_a":1e99,"voltage_v":1e99`), fails: "voltage_v"},
+		{name: "text that is no number", value: with(`,"energy_wh":"12 kWh"`), fails: "12 kWh"},
+		{name: "empty text", value: with(`,"energy_wh":""`), want: none},
+		{name: "hexadecimal text", value: with(`,"energy_wh":"0x10"`), fails: "0x10"},
+		{name: "plus sign", value: with(`,"energy_wh":+1`), fails: "invalid character"},
+		{name: "leading zero", value: with(`,"energy_wh":01`), fails: "begins with a zero"},
+		{name: "flag", value: with(`,"energy_wh":true`), fails: "energy_wh"},
+		{name: "object", value: with(`,"energy_wh":{"value":1}`), fails: "energy_wh"},
+		{name: "session with a control character", value: with(`,"session_id":"a\u0001"`), fails: "session_id"},
+		{name: "session a number", value: with(`,"session_id":17`), fails: "session_id"},
+		{name: "no time", value: `{"station_id":"st","energy_wh":1}`, fails: "timestamp is missing"},
+	}
+}
+
+func TestDecodeMeter(t *testing.T) {
+	for _, c := range meterCases() {
+		t.Run(c.name, func(t *testing.T) { c.run(t, codecs.DecodeMeter) })
+	}
+}
+
+func sessionCases() []eventCase {
+	const ids = `"station_id":"st","session_id":"s"`
+	const begins, ends = `"start_time":"2026-03-01T10:00:00Z"`, `"end_time":"2026-03-01T11:00:00Z"`
+	start := chargestream.SessionStart{StationID: "st", ConnectorID: "1", SessionID: "s",
+		UserID: "u", Time: moment}
+	end := chargestream.SessionEnd{StationID: "st", SessionID: "s",
+		Time: moment + chargestream.Hour}
+	metered, record := start, chargestream.SessionRecord{Start: start, End: end}
+	metered.Meter = of[chargestream.WattHours](1001)
+	full := end
+	full.ConnectorID, full.UserID, full.Reason = "2", "u", "Local"
+	full.Energy, full.Meter = of[chargestream.WattHours](7001), of[chargestream.WattHours](8002)
+	record.End.UserID, record.End.Energy = "u", of[chargestream.WattHours](1500)
+	return []eventCase{
+		{name: "start", value: `{"event":"session_start",` + ids + `,"user_id":"u",` + begins + `}`,
+			want: &start},
+		{name: "start with meter", value: `{"event":"session_start",` + ids + `,"user_id":"u",` +
+			begins + `,"meter_start_wh":"1000.5"}`, want: &metered},
+		{name: "end", value: `{"event":"session_end",` + ids + `,` + ends + `}`, want: &end},
+		{name: "end with all fields", value: `{"event":"session_end",` + ids + `,` + ends +
+			`,"connector_id":2,"user_id":"u","energy_kwh":7.0005,"meter_stop_wh":8002,` +
+			`"reason":"Local"}`, want: &full},
+		{name: "record", value: `{` + ids + `,"user_id":"u",` + begins + `,` + ends +
+			`,"energy_kwh":1.5}`, want: &record},
+		{name: "record with null event", value: `{"event":null,` + ids + `,"user_id":"u",` + begins +
+			`,` + ends + `,"energy_kwh":15e-1}`, want: &record},
+		{name: "record without end", value: `{` + ids + `,"user_id":"u",` + begins + `}`,
+			fails: "end_time is missing"},
+		{name: "record without start", value: `{` + ids + `,"user_id":"u",` + ends + `}`,
+			fails: "start_time is missing"},
+		{name: "record with wrong energy", value: `{` + ids + `,"user_id":"u",` + begins + `,` + ends +
+			`,"energy_kwh":1e99}`, fails: "energy_kwh"},
+		{name: "start without user", value: `{"event":"session_start",` + ids + `,` + begins + `}`,
+			fails: "user_id"},
+		{name: "start without time", value: `{"event":"session_start",` + ids + `,"user_id":"u"}`,
+			fails: "start_time is missing"},
+		{name: "start with wrong meter", value: `{"event":"session_start",` + ids +
+			`,"user_id":"u",` + begins + `,"meter_start_wh":1e99}`, fails: "meter_start_wh"},
+		{name: "end without time", value: `{"event":"session_end",` + ids + `}`,
+			fails: "end_time is missing"},
+		{name: "no session", value: `{"event":"session_end","station_id":"st",` + ends + `}`,
+			fails: "session_id"},
+		{name: "session null", value: `{"event":"session_end","station_id":"st","session_id":null,` +
+			ends + `}`, fails: "session_id"},
+		{name: "other event", value: `{"event":"session_pause",` + ids + `}`, fails: "session_pause"},
+		{name: "event in capitals", value: `{"event":"SESSION_START",` + ids + `}`,
+			fails: "SESSION_START"},
+		{name: "future fields", value: `{"event":"session_end",` + ids + `,` + ends +
+			`,"cost":{"eur":"1.20"}}`, want: &end},
+	}
+}
+
+func TestDecodeSession(t *testing.T) {
+	for _, c := range sessionCases() {
+		t.Run(c.name, func(t *testing.T) { c.run(t, codecs.DecodeSession) })
+	}
+}
