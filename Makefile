@@ -53,6 +53,16 @@ test-integration: $(if $(CHARGESTREAM_TEST_BROKERS),,kafka-jars need-java) ## ru
 	go test -tags integration -count=1 -p 1 -timeout 20m $(PKGS)
 	cd tools && go test -tags integration -count=1 ./...
 
+# SEED=0 takes a seed from the clock; the log tells it.
+SEED   ?= 0
+EVENTS ?= 500000
+KILLS  ?= 6
+
+.PHONY: test-faults
+test-faults: kafka-jars need-java ## kill and disturb instances and a real Kafka, then check all (SEED, EVENTS, KILLS=30)
+	go test -tags "integration faults" -count=1 -timeout 60m -run '^TestFaults$$' -v \
+		./internal/e2e -faults.seed $(SEED) -faults.events $(EVENTS) -faults.kills $(KILLS)
+
 .PHONY: need-java
 need-java:
 	@found=$$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' || true); \
@@ -92,7 +102,7 @@ lint: ## check formatting, and vet with and without the integration tag
 		echo "not formatted (gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; \
 	fi
 	go vet $(PKGS)
-	go vet -tags integration $(PKGS)
+	go vet -tags "integration faults" $(PKGS)
 
 .PHONY: tidy-check
 tidy-check: ## check that go.mod and go.sum are what go mod tidy makes of them

@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,7 +42,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// instance runs all processors until it is killed.
+// instance runs all processors until it is killed, or told to stop.
 func instance(spec []string) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	timeout, err := time.ParseDuration(spec[3])
@@ -50,11 +52,17 @@ func instance(spec []string) error {
 	c := engine.Config{Brokers: strings.Split(spec[0], ","), StateDir: spec[1],
 		Instance: filepath.Base(spec[1]), Guarantee: engine.Guarantee(spec[2]),
 		SessionTimeout: timeout, IdleAfter: -1, Log: log}
-	failed := make(chan error)
-	for _, p := range processors.All(nil) {
-		go func() { failed <- engine.Run(context.Background(), p, c) }()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	ended := make(chan error)
+	all := processors.All(nil)
+	for _, p := range all {
+		go func() { ended <- engine.Run(ctx, p, c) }()
 	}
-	return <-failed
+	for range all {
+		err = errors.Join(err, <-ended)
+	}
+	return err
 }
 
 // sessionTimeout is the shortest that the broker grants: how long a killed instance keeps its
@@ -106,6 +114,17 @@ func produce(t *testing.T, b kafkatest.Broker, records []ingest.Record) {
 // settle runs instances until nothing is left, moves time on to the end, and waits again.
 func settle(t *testing.T, b kafkatest.Broker, guarantee engine.Guarantee, dirs ...string) {
 	t.Helper()
+	settleAt(t, b, guarantee, parisOver, dirs...)
+}
+
+func settleAt(
+	t *testing.T,
+	b kafkatest.Broker,
+	guarantee engine.Guarantee,
+	end chargestream.Millis,
+	dirs ...string,
+) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	running, stop := context.WithCancel(ctx)
@@ -124,7 +143,7 @@ func settle(t *testing.T, b kafkatest.Broker, guarantee engine.Guarantee, dirs .
 	every := 50 * time.Millisecond
 	err := engine.Quiet(ctx, b.Addrs(), every, all...)
 	if err == nil {
-		err = engine.SendClock(ctx, b.Addrs(), parisOver.Time(), all...)
+		err = engine.SendClock(ctx, b.Addrs(), end.Time(), all...)
 	}
 	if err == nil {
 		err = engine.Quiet(ctx, b.Addrs(), every, all...)
@@ -171,6 +190,11 @@ func compareWithMemory(t *testing.T, b kafkatest.Broker, records ...[]ingest.Rec
 		w.feed(t, list)
 	}
 	w.tick(t)
+	compareTables(t, b, w)
+}
+
+func compareTables(t *testing.T, b kafkatest.Broker, w *world) {
+	t.Helper()
 	for _, group := range []string{topics.GroupStations, topics.GroupHours, topics.GroupSessions} {
 		if diff := diffRows(w.driver.Rows(group), table(t, b, group)); diff != "" {
 			t.Errorf("table %s: %s", group, diff)
@@ -251,16 +275,7 @@ func TestParisKilled(t *testing.T) {
 func killInTheMiddle(t *testing.T, b kafkatest.Broker, guarantee engine.Guarantee, dir string) {
 	t.Helper()
 	before := ends(t, b)
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(
-		os.Environ(),
-		childEnv+"="+strings.Join(b.Addrs(), ",")+" "+dir+" "+string(guarantee)+
-			" "+sessionTimeout(b).String(),
-	)
-	cmd.Stderr = t.Output()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd := startInstance(t, b, guarantee, dir)
 	deadline := time.Now().Add(time.Minute)
 	for ends(t, b) < before+200 && time.Now().Before(deadline) {
 		<-time.After(5 * time.Millisecond)
@@ -272,6 +287,25 @@ func killInTheMiddle(t *testing.T, b kafkatest.Broker, guarantee engine.Guarante
 	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Exited() {
 		t.Fatalf("the instance was not killed: %v", err)
 	}
+}
+
+// startInstance starts the test binary as an instance of the processors.
+func startInstance(
+	t *testing.T,
+	b kafkatest.Broker,
+	guarantee engine.Guarantee,
+	dir string,
+) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+strings.Join(
+		[]string{strings.Join(b.Addrs(), ","), dir, string(guarantee),
+			sessionTimeout(b).String()}, " "))
+	cmd.Stderr = t.Output()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
 }
 
 // ends is how far the parts of sessions have been written.
