@@ -31,6 +31,10 @@ var (
 	faultKills  = flag.Int("faults.kills", 6, "how often an instance is killed")
 )
 
+// faultSpan is about how long a kill and what follows it take: the events are spread over as many
+// of these as there are kills, so that every fault meets records on their way.
+const faultSpan = 12 * time.Second
+
 // faultGap bounds the pause between two faults, in ms.
 const faultGap = 4000
 
@@ -55,7 +59,7 @@ func TestFaults(t *testing.T) {
 	produced := make(chan struct{})
 	go func() {
 		defer close(produced)
-		f.produce(events)
+		f.produce(events, time.Duration(*faultKills)*faultSpan)
 	}()
 	f.run(*faultKills, filepath.Join(base, "c"))
 	<-produced
@@ -224,9 +228,9 @@ func (f *faults) note(name, dir string) {
 	f.t.Logf("%s %s", name, filepath.Base(dir))
 }
 
-// produce sends the events in portions, and sends what a broker did not take again: folding an
-// event twice must not show.
-func (f *faults) produce(events []ingest.Record) {
+// produce sends the events in portions, spread over a span of time. The client sends again what a
+// broker did not take.
+func (f *faults) produce(events []ingest.Record, span time.Duration) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(f.b.Addrs()...), kgo.RecordPartitioner(
 		kgo.StickyKeyPartitioner(nil)), kgo.RequiredAcks(kgo.AllISRAcks()))
 	if err != nil {
@@ -235,6 +239,7 @@ func (f *faults) produce(events []ingest.Record) {
 	}
 	defer client.Close()
 	const portion = 2000
+	pace := span * portion / time.Duration(len(events))
 	for from := 0; from < len(events); from += portion {
 		list := make([]*kgo.Record, 0, portion)
 		for _, r := range events[from:min(from+portion, len(events))] {
@@ -244,6 +249,6 @@ func (f *faults) produce(events []ingest.Record) {
 			f.t.Error(fmt.Errorf("produce events: %w", err))
 			return
 		}
-		<-time.After(20 * time.Millisecond)
+		<-time.After(pace)
 	}
 }
