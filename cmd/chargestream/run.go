@@ -285,6 +285,7 @@ type runReport struct {
 	Produced   map[string]float64 `json:"produced"`
 	Dead       float64            `json:"dead_letters"`
 	Misplaced  float64            `json:"misplaced"`
+	Unaligned  float64            `json:"unaligned"` // topics behind that were not waited for
 }
 
 func (a *app) reportRun(registry *prometheus.Registry, took time.Duration) error {
@@ -304,6 +305,8 @@ func (a *app) reportRun(registry *prometheus.Registry, took time.Duration) error
 				r.Produced[m.GetLabel()[0].GetValue()] = n
 			case "stream_dead_letter_records_total":
 				r.Dead += n
+			case "stream_unaligned_reads_total":
+				r.Unaligned += n
 			case "stream_misplaced_keys_total":
 				r.Misplaced += n
 			}

@@ -94,6 +94,8 @@ func saramaConfig(c Config) *sarama.Config {
 	s.Consumer.IsolationLevel = sarama.ReadCommitted
 	s.Consumer.Fetch.Default = 4 << 20
 	s.Consumer.MaxWaitTime = 100 * time.Millisecond
+	// The merger leaves the topics that are ahead unread; the others must not wait for them.
+	s.Consumer.MaxProcessingTime = 10 * time.Millisecond
 	s.Consumer.Group.Session.Timeout = c.SessionTimeout
 	s.Consumer.Group.Heartbeat.Interval = min(c.SessionTimeout/5, 2*time.Second)
 	s.Consumer.Group.Rebalance.Retry.Max = 20

@@ -215,7 +215,9 @@ func (h *handler) ConsumeClaim(s sarama.ConsumerGroupSession, c sarama.ConsumerG
 	var feeding sync.WaitGroup
 	feeding.Go(func() {
 		defer close(merged.messages)
-		h.feed(ctx, newMerger(g.claims, ends), c.Partition(), merged.messages)
+		m := newMerger(g.claims, ends)
+		m.gaveUp, m.look = h.i.c.Metrics.gaveUp, h.onlyMarkers
+		h.feed(ctx, m, c.Partition(), merged.messages)
 	})
 	err := h.inner.ConsumeClaim(&session{s, h.i}, merged)
 	cancel()

@@ -11,7 +11,11 @@ import (
 
 // idleMax bounds how long a topic that is behind, and whose records do not come, is waited for
 // (Kafka Streams calls it max.task.idle.ms).
-const idleMax = time.Second
+const idleMax = 5 * time.Second
+
+// lookEvery is how often a merger that waits looks whether what it waits for are control records,
+// which are never handed out: each transaction that wrote to a topic leaves one.
+const lookEvery = 100 * time.Millisecond
 
 // merger reads the claims of one partition, one a topic, as a single one: of the records that
 // come next in each topic the one with the smallest arrival time goes first. A topic that has
@@ -27,6 +31,11 @@ type merger struct {
 	ends   []int64 // where each topic ended when the session began
 	gone   []int64 // high watermark before which no more records came, as only markers follow
 	closed []bool
+	waited time.Duration
+	// look tells whether a topic has nothing but control records from one offset to another; nil
+	// where nobody knows.
+	look   func(ctx context.Context, claim sarama.ConsumerGroupClaim, from, end int64) bool
+	gaveUp func(topic string) // told when idleMax is hit; nil for nobody
 }
 
 func newMerger(claims []sarama.ConsumerGroupClaim, ends []int64) *merger {
@@ -83,7 +92,8 @@ func (m *merger) put(i int, msg *sarama.ConsumerMessage, ok bool) {
 		return
 	}
 	stampArrival(msg)
-	m.heads[i] = msg
+	m.heads[i], m.waited = msg, 0
+	m.gone[i] = 0 // it had more than markers after all, and is worth waiting for again
 }
 
 // stampArrival makes the arrival time the timestamp of a message, where a header tells it. goka
@@ -128,7 +138,7 @@ func (m *merger) wait(ctx context.Context, waiting bool) bool {
 		return false
 	}
 	if waiting {
-		timer := time.NewTimer(idleMax)
+		timer := time.NewTimer(m.patience())
 		defer timer.Stop()
 		cases = append(
 			cases,
@@ -140,7 +150,11 @@ func (m *merger) wait(ctx context.Context, waiting bool) bool {
 	case chosen == 0:
 		return false
 	case chosen > len(topics):
-		m.giveUp()
+		m.waited += m.patience()
+		m.lookAhead(ctx)
+		if m.waited >= idleMax {
+			m.giveUp()
+		}
 		return true
 	}
 	msg, isMessage := value.Interface().(*sarama.ConsumerMessage)
@@ -148,10 +162,37 @@ func (m *merger) wait(ctx context.Context, waiting bool) bool {
 	return true
 }
 
-func (m *merger) giveUp() {
+// patience is how long is waited before anything else is done than waiting.
+func (m *merger) patience() time.Duration {
+	if m.look == nil {
+		return idleMax
+	}
+	return lookEvery
+}
+
+// lookAhead finds the topics that have nothing left but control records.
+func (m *merger) lookAhead(ctx context.Context) {
+	if m.look == nil {
+		return
+	}
 	for i := range m.heads {
-		if m.heads[i] == nil {
-			m.gone[i] = max(m.ends[i], m.claims[i].HighWaterMarkOffset())
+		end := max(m.ends[i], m.claims[i].HighWaterMarkOffset())
+		if m.heads[i] == nil && m.behind(i) && m.look(ctx, m.claims[i], m.next[i], end) {
+			m.gone[i] = end
+		}
+	}
+}
+
+// giveUp stops waiting for the topics that have no record.
+func (m *merger) giveUp() {
+	m.waited = 0
+	for i := range m.heads {
+		if m.heads[i] != nil || !m.behind(i) {
+			continue
+		}
+		m.gone[i] = max(m.ends[i], m.claims[i].HighWaterMarkOffset())
+		if m.gaveUp != nil {
+			m.gaveUp(m.claims[i].Topic())
 		}
 	}
 }

@@ -22,6 +22,7 @@ type Metrics struct {
 	streamTime *prometheus.GaugeVec
 	restarts   *prometheus.CounterVec
 	rebuilds   *prometheus.CounterVec
+	unaligned  *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics of an instance.
@@ -54,6 +55,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		misplaced: counter("misplaced_keys_total",
 			"Records that lay in another partition than their key's and were led home.", "topic"),
 		fired: counter("timers_fired_total", "Rows that were fired.", "processor"),
+		unaligned: counter("unaligned_reads_total",
+			"Topics that were behind and not waited for any longer.", "topic"),
 		rebuilds: counter("table_rebuilds_total", "Corrupt local copies that were thrown away.",
 			"table"),
 		restarts: counter("processor_restarts_total", "Restarts within the process.", "group"),
@@ -99,6 +102,12 @@ func (m *Metrics) rebalanced(group string) {
 func (m *Metrics) restarted(group string) {
 	if m != nil {
 		m.restarts.WithLabelValues(group).Inc()
+	}
+}
+
+func (m *Metrics) gaveUp(topic string) {
+	if m != nil {
+		m.unaligned.WithLabelValues(topic).Inc()
 	}
 }
 

@@ -29,6 +29,11 @@ const (
 	// cacheRows is how many rows, of one partition, are kept decoded from disk in each of two
 	// generations.
 	cacheRows = 50_000
+	// An instance has a store for each partition of each table; LevelDB holds twice the write
+	// buffer while it writes one down.
+	storeWriteBuffer = 4 << 20
+	storeBlockCache  = 8 << 20
+	storeFiles       = 64
 )
 
 // store keeps one partition of a table. Rows that were written in the running unit of work lie
@@ -61,8 +66,8 @@ type store struct {
 var errOffset = errors.New("offset of store is unreadable")
 
 func openStore(path, topic string, partition int32, owned bool) (*store, error) {
-	options := &opt.Options{WriteBuffer: 16 << 20, CompactionTableSize: 8 << 20,
-		BlockCacheCapacity: 32 << 20, OpenFilesCacheCapacity: 64}
+	options := &opt.Options{WriteBuffer: storeWriteBuffer, BlockCacheCapacity: storeBlockCache,
+		OpenFilesCacheCapacity: storeFiles}
 	db, err := leveldb.OpenFile(path, options)
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
