@@ -92,7 +92,7 @@ func saramaConfig(c Config) *sarama.Config {
 	s.Consumer.Offsets.Retry.Max = 100
 	s.Consumer.Offsets.AutoCommit.Enable = false
 	s.Consumer.IsolationLevel = sarama.ReadCommitted
-	s.Consumer.Fetch.Default = 4 << 20
+	s.Consumer.Fetch.Default = 1 << 20
 	s.Consumer.MaxWaitTime = 100 * time.Millisecond
 	// The merger leaves the topics that are ahead unread; the others must not wait for them.
 	s.Consumer.MaxProcessingTime = 10 * time.Millisecond
