@@ -100,5 +100,6 @@ func (e *SessionEnd) At() Millis { return e.Time }
 // Station implements Event.
 func (e *SessionRecord) Station() StationID { return e.Start.StationID }
 
-// At implements Event: the end, as nothing can be recorded before it.
-func (e *SessionRecord) At() Millis { return e.End.Time }
+// At implements Event: the end, as nothing can be recorded before it, unless that is before the
+// start.
+func (e *SessionRecord) At() Millis { return max(e.Start.Time, e.End.Time) }

@@ -117,9 +117,13 @@ func BenchmarkStationRow(b *testing.B) {
 // BenchmarkInvoice bills one settled session.
 func BenchmarkInvoice(b *testing.B) {
 	energy := chargestream.WattHours(12_345)
-	s := tables.Session{StationID: "depot-0001", Settled: true, Verdict: tables.Verdict{Known: true},
-		Starts: []tables.Start{{Arrival: at, At: at, ConnectorID: "1", UserID: "u-1"}},
-		Ends:   []tables.End{{Arrival: at, At: at + chargestream.Hour, Energy: &energy}}}
+	s := tables.Session{
+		StationID: "depot-0001",
+		Settled:   true,
+		Verdict:   tables.Verdict{Known: true},
+		Starts:    []tables.Start{{Arrival: at, At: at, ConnectorID: "1", UserID: "u-1"}},
+		Ends:      []tables.End{{Arrival: at, At: at + chargestream.Hour, Energy: &energy}},
+	}
 	tariff := &chargestream.TariffHistory{TariffID: "t", Versions: []chargestream.TariffVersion{{
 		ValidFrom: 1, Tariff: chargestream.Tariff{Currency: "EUR",
 			Elements: []chargestream.TariffElement{{PriceComponents: []chargestream.PriceComponent{

@@ -10,8 +10,8 @@ import (
 // ErrNumber is returned by ParseScaled for a text that is no decimal number, or too large.
 var ErrNumber = errors.New("not a decimal number in range")
 
-// exponentMax bounds the exponent of a number: 1e15 Wh is more than a country uses in a day.
-const exponentMax = 15
+// exponentDigits bounds the digits of an exponent: those of a float64 have three.
+const exponentDigits = 3
 
 // ParseScaled reads a JSON number (or the same as text) times 10^digits as an integer, without
 // floating point; what is left below one is rounded half away from zero. "1.5" with 3 digits is
@@ -65,11 +65,13 @@ func splitExponent(text string) (string, int, error) {
 	}
 	sign, exponent := 1, 0
 	tail := text[i+1:]
-	if strings.HasPrefix(tail, "-") {
-		sign = -1
+	switch {
+	case strings.HasPrefix(tail, "-"):
+		sign, tail = -1, tail[1:]
+	case strings.HasPrefix(tail, "+"):
+		tail = tail[1:]
 	}
-	tail = strings.TrimLeft(tail, "+-")
-	if tail == "" || len(tail) > 2 {
+	if tail == "" || len(tail) > exponentDigits {
 		return "", 0, fmt.Errorf("%w: %q", ErrNumber, text)
 	}
 	for _, c := range []byte(tail) {
@@ -77,9 +79,6 @@ func splitExponent(text string) (string, int, error) {
 			return "", 0, fmt.Errorf("%w: %q", ErrNumber, text)
 		}
 		exponent = exponent*10 + int(c-'0')
-	}
-	if exponent > exponentMax {
-		return "", 0, fmt.Errorf("%w: %q", ErrNumber, text)
 	}
 	return text[:i], sign * exponent, nil
 }

@@ -50,7 +50,8 @@ func drawEvent(t *rapid.T) (string, chargestream.Event) {
 	end := chargestream.SessionEnd{StationID: start.StationID, ConnectorID: start.ConnectorID,
 		SessionID: start.SessionID, UserID: start.UserID, Time: drawTime(t, "end"),
 		Energy: drawAmount[chargestream.WattHours](t, "energy_kwh"),
-		Meter:  drawAmount[chargestream.WattHours](t, "meter_stop_wh"), Reason: drawText(t, "reason")}
+		Meter:  drawAmount[chargestream.WattHours](t, "meter_stop_wh"), Reason: drawText(t,
+			"reason")}
 	switch rapid.IntRange(0, 5).Draw(t, "kind") {
 	case 0:
 		words := []string{"free", "OCCUPIED", "Preparing", "suspendedEVSE", "EvConnected"}

@@ -70,7 +70,8 @@ func statusCases() []eventCase {
 		return `{"station_id":"st","timestamp":"` + time + `","status":"free"}`
 	}
 	with := func(field string) string {
-		return `{"station_id":"st","timestamp":"2026-03-01T10:00:00Z","status":"free",` + field + `}`
+		return `{"station_id":"st","timestamp":"2026-03-01T10:00:00Z","status":"free",` + field +
+			`}`
 	}
 	connector := func(id chargestream.ConnectorID) chargestream.Event {
 		return &chargestream.StatusReport{StationID: "st", ConnectorID: id, Time: moment,
@@ -82,7 +83,8 @@ func statusCases() []eventCase {
 			want: &chargestream.StatusReport{StationID: "st", ConnectorID: "2", Time: moment,
 				Status: "FAULTED", ErrorCode: "GroundFailure"}},
 		{name: "least", value: value("2026-03-01T10:00:00Z"), want: at(0)},
-		{name: "white space", value: " \t\r\n" + value("2026-03-01T10:00:00Z") + " \n", want: at(0)},
+		{name: "white space", value: " \t\r\n" + value("2026-03-01T10:00:00Z") + " \n",
+			want: at(0)},
 		{name: "offset east", value: value("2026-03-01T11:00:00+01:00"), want: at(0)},
 		{name: "offset west", value: value("2026-03-01T04:30:00-05:30"), want: at(0)},
 		{name: "offset minus zero", value: value("2026-03-01T10:00:00-00:00"), want: at(0)},
@@ -102,7 +104,8 @@ func statusCases() []eventCase {
 		{name: "time null", value: `{"station_id":"st","status":"free","timestamp":null}`,
 			fails: "timestamp is missing"},
 		{name: "time a number",
-			value: `{"station_id":"st","status":"free","timestamp":1772359200000}`, fails: "timestamp"},
+			value: `{"station_id":"st","status":"free","timestamp":1772359200000}`,
+			fails: "timestamp"},
 		{name: "connector a number", value: with(`"connector_id":2`), want: connector("2")},
 		{name: "connector a text", value: with(`"connector_id":"CCS left"`),
 			want: connector("CCS left")},
@@ -111,17 +114,21 @@ func statusCases() []eventCase {
 		{name: "connector null", value: with(`"connector_id":null`), want: connector("1")},
 		{name: "connector with slash", value: with(`"connector_id":"1/2"`),
 			fails: "connector_id: must not contain a slash"},
-		{name: "connector a fraction", value: with(`"connector_id":1.0`), fails: "connector_id 1.0"},
+		{name: "connector a fraction", value: with(`"connector_id":1.0`),
+			fails: "connector_id 1.0"},
 		{name: "connector negative", value: with(`"connector_id":-1`), fails: "connector_id -1"},
-		{name: "connector an exponent", value: with(`"connector_id":1e1`), fails: "connector_id 1e1"},
+		{name: "connector an exponent", value: with(`"connector_id":1e1`),
+			fails: "connector_id 1e1"},
 		{name: "connector a flag", value: with(`"connector_id":true`), fails: "connector_id true"},
 		{name: "connector an object", value: with(`"connector_id":{}`), fails: "connector_id {}"},
-		{name: "connector too long", value: with(`"connector_id":"` + strings.Repeat("c", 256) + `"`),
+		{name: "connector too long", value: with(`"connector_id":"` + strings.Repeat("c", 256) +
+			`"`),
 			fails: "connector_id: identifier"},
 		{name: "status unknown", value: with(`"status":"Sleeping"`), fails: `status "Sleeping"`},
 		{name: "status missing", value: `{"station_id":"st","timestamp":"2026-03-01T10:00:00Z"}`,
 			fails: `status ""`},
-		{name: "status null", value: with(`"status":null`), want: connector("1")}, // null is no value
+		{name: "status null", value: with(`"status":null`), want: connector("1")},
+		// null is no value
 		{name: "status a number", value: with(`"status":3`), fails: "status"},
 		{name: "error code is cut", value: with(`"error_code":"` + strings.Repeat("ü", 200) + `"`),
 			want: &chargestream.StatusReport{StationID: "st", ConnectorID: "1", Time: moment,
@@ -151,7 +158,8 @@ func sharedCases() []eventCase {
 			fails: "station_id: identifier"},
 		{name: "station with a control character", value: `{"station_id":"a\u0000b"}`,
 			fails: "station_id: identifier"},
-		{name: "station with DEL", value: `{"station_id":"a\u007fb"}`, fails: "station_id: identifier"},
+		{name: "station with DEL", value: `{"station_id":"a\u007fb"}`,
+			fails: "station_id: identifier"},
 		{name: "byte order mark", value: "\ufeff{}", fails: "invalid character"},
 		{name: "deep", value: strings.Repeat("[", 20000), fails: "depth"},
 	}
@@ -198,6 +206,21 @@ func TestDecodeHeartbeat(t *testing.T) {
 			`"timestamp":"2026-03-01T10:00:00Z"}`, fails: "slash"},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, codecs.DecodeHeartbeat) })
+	}
+}
+
+// TestIDsOfOtherBytesAreRefused: were they mended, two sessions could become one.
+func TestIDsOfOtherBytesAreRefused(t *testing.T) {
+	const times = `"start_time":"2026-03-01T10:00:00Z","end_time":"2026-03-01T11:00:00Z"}`
+	for field, value := range map[string]string{
+		"station_id": "{\"station_id\":\"a\xff\",\"session_id\":\"s\",\"user_id\":\"u\"," + times,
+		"session_id": "{\"station_id\":\"st\",\"session_id\":\"a\xff\",\"user_id\":\"u\"," + times,
+		"user_id":    "{\"station_id\":\"st\",\"session_id\":\"s\",\"user_id\":\"a\xff\"," + times,
+	} {
+		event, err := codecs.DecodeSession([]byte(value))
+		if !errors.Is(err, codecs.ErrEvent) || !strings.Contains(fmt.Sprint(err), field) {
+			t.Errorf("%s: %+v, %v", field, event, err)
+		}
 	}
 }
 

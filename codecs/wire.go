@@ -8,7 +8,7 @@ import (
 	"chargestream"
 )
 
-//go:generate go run github.com/mailru/easyjson/easyjson@v0.9.2 -no_std_marshalers -output_filename wire_easyjson.go wire.go
+//go:generate go run github.com/mailru/easyjson/easyjson@v0.9.2 -no_std_marshalers wire.go
 
 // wire is every field that an event of any topic may have, as DESIGN section 2 lists them.
 // Unknown fields are ignored. Its JSON is read and written by generated code, which costs half

@@ -52,8 +52,11 @@ func TestGraph(t *testing.T) {
 	if _, _, ok := invoices.Next(); ok {
 		t.Error("an invoice before the grace was over")
 	}
-	say(topics.Heartbeats, &chargestream.Heartbeat{StationID: "st-0", Time: at + 2*chargestream.Hour},
-		at+2*chargestream.Hour)
+	say(
+		topics.Heartbeats,
+		&chargestream.Heartbeat{StationID: "st-0", Time: at + 2*chargestream.Hour},
+		at+2*chargestream.Hour,
+	)
 	key, value, ok := invoices.Next()
 	if !ok {
 		t.Fatal("no invoice after the grace")

@@ -174,7 +174,10 @@ func reference() map[string]map[string]any {
 	stations := map[string]any{}
 	for i := range 3 {
 		id := fmt.Sprintf("st-%d", i)
-		stations[id] = chargestream.StationInfo{StationID: chargestream.StationID(id), TariffID: "t"}
+		stations[id] = chargestream.StationInfo{
+			StationID: chargestream.StationID(id),
+			TariffID:  "t",
+		}
 	}
 	tariff := chargestream.Tariff{Currency: "EUR", Elements: []chargestream.TariffElement{{
 		PriceComponents: []chargestream.PriceComponent{
@@ -191,7 +194,8 @@ func feedJSON(t *testing.T, d *engine.Driver, topic, key string, value any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Feed(engine.Message{Topic: topic, Partition: -1, Key: key, HasKey: true, Value: text}); err != nil {
+	m := engine.Message{Topic: topic, Partition: -1, Key: key, HasKey: true, Value: text}
+	if err := d.Feed(m); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -228,10 +232,12 @@ func TestCopiesInAnyOrder(t *testing.T) {
 	}
 	const second = chargestream.Second
 	for name, list := range map[string][]record{
-		"earlier arrival": {start("a", 0, 10*second), start("b", 0, 20*second), start("b", 0, 5*second)},
+		"earlier arrival": {start("a", 0, 10*second), start("b", 0, 20*second),
+			start("b", 0, 5*second)},
 		"other start": {start("a", 0, 20*second), start("b", 0, 30*second),
 			start("a", chargestream.Minute, 5*second)},
-		"equal arrival": {start("b", 0, 10*second), start("a", 0, 20*second), start("a", 0, 10*second)},
+		"equal arrival": {start("b", 0, 10*second), start("a", 0, 20*second),
+			start("a", 0, 10*second)},
 	} {
 		want := run(t, list, begin+chargestream.Day)
 		slices.Reverse(list)

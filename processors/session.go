@@ -79,7 +79,7 @@ func (f *sessionFold) tellWindows(
 }
 
 func sameInterval(a, b tables.HourPart) bool {
-	return a.Key == b.Key && a.Row.Stays[0].Interval == b.Row.Stays[0].Interval
+	return a.Key == b.Key && a.Row.Stays[0].Interval.Same(&b.Row.Stays[0].Interval)
 }
 
 // bill sends what changed of the session's invoice: a credit note for one that was sent before

@@ -146,6 +146,10 @@ func admit(topic *topics.Topic, m *engine.Message) (chargestream.Event, Reason, 
 			clip(m.Key), event.Station(), errNoKey)
 	}
 	reason, err := judge(event.At(), chargestream.Millis(m.Arrival), topic.Retention)
+	if record, ok := event.(*chargestream.SessionRecord); ok && reason == "" {
+		first := min(record.Start.Time, record.End.Time)
+		reason, err = judge(first, chargestream.Millis(m.Arrival), topic.Retention)
+	}
 	return event, reason, err
 }
 

@@ -32,13 +32,13 @@ type End struct {
 }
 
 func compareStartContent(a, b *Start) int {
-	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ConnectorID, b.ConnectorID),
-		cmp.Compare(a.UserID, b.UserID), compareOptional(a.Meter, b.Meter))
+	return cmp.Or(cmp.Compare(a.At, b.At), compareOptional(a.Meter, b.Meter),
+		cmp.Compare(a.ConnectorID, b.ConnectorID), cmp.Compare(a.UserID, b.UserID))
 }
 
 func compareEndContent(a, b *End) int {
-	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ConnectorID, b.ConnectorID),
-		compareOptional(a.Energy, b.Energy), compareOptional(a.Meter, b.Meter),
+	return cmp.Or(cmp.Compare(a.At, b.At), compareOptional(a.Energy, b.Energy),
+		compareOptional(a.Meter, b.Meter), cmp.Compare(a.ConnectorID, b.ConnectorID),
 		cmp.Compare(a.Reason, b.Reason))
 }
 

@@ -130,16 +130,24 @@ type Interval struct {
 	From, To     chargestream.Millis // From is zero where there is no interval
 	StartArrival chargestream.Millis
 	EndArrival   chargestream.Millis
-	Measure      int64
-	Energy       chargestream.WattHours
+	// StartMeter, EndEnergy and EndMeter are what the claims told of energy: by these, and in the
+	// same order, the session chooses between claims of the same moment.
+	StartMeter, EndEnergy, EndMeter *chargestream.WattHours
+	Measure                         int64
+	Energy                          chargestream.WattHours
 }
 
 // compareIntervals is below zero where a is to be preferred.
 func compareIntervals(a, b *Interval) int {
 	return cmp.Or(cmp.Compare(a.StartArrival, b.StartArrival), cmp.Compare(a.From, b.From),
+		compareOptional(a.StartMeter, b.StartMeter),
 		cmp.Compare(a.EndArrival, b.EndArrival), cmp.Compare(a.To, b.To),
+		compareOptional(a.EndEnergy, b.EndEnergy), compareOptional(a.EndMeter, b.EndMeter),
 		-cmp.Compare(a.Measure, b.Measure), -cmp.Compare(a.Energy, b.Energy))
 }
+
+// Same tells whether two intervals say the same.
+func (in *Interval) Same(o *Interval) bool { return compareIntervals(in, o) == 0 }
 
 func mergeStays(into, from *Stay) {
 	for _, b := range from.Begins {

@@ -75,7 +75,7 @@ func (h *Hour) heardUntil(key HourKey) chargestream.Millis {
 			}
 		}
 	}
-	return last
+	return last.Truncate(chargestream.Second)
 }
 
 // count adds the seconds from a to b, in which nothing changes, to the parts of the window.
@@ -106,7 +106,7 @@ func (h *Hour) count(u *chargestream.Utilization, a, b chargestream.Millis, stay
 		u.Unavailable += seconds
 	case chargestream.StateFaulted:
 		u.Faulted += seconds
-	case chargestream.StateUnknown:
+	default:
 		u.Unknown += seconds
 	}
 }

@@ -174,6 +174,9 @@ func present(raw json.RawMessage) bool {
 // understood refuses whatever would change the price and is not read: a bill by half a tariff
 // is worse than none.
 func understood(t *chargestream.Tariff) error {
+	if t.Currency == "" && len(t.Elements) > 0 {
+		return fmt.Errorf("%w: no currency", errTariff)
+	}
 	if present(t.MinPrice) || present(t.MaxPrice) {
 		return fmt.Errorf("%w: min_price or max_price", errTariff)
 	}

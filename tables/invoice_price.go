@@ -3,6 +3,7 @@ package tables
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"math/bits"
 
 	"github.com/bojanz/currency"
@@ -29,12 +30,14 @@ type quantities struct {
 // to the currency's minor unit, its VAT is taken of the rounded amount and rounded likewise, and
 // the totals are the sums of the lines: so they add up exactly, on every invoice.
 func price(v *chargestream.Invoice, t *chargestream.Tariff, q quantities) error {
-	digits := 2
-	if d, ok := currency.GetDigits(t.Currency); ok {
-		digits = int(d)
+	digits, err := minorDigits(t.Currency)
+	if err == nil {
+		err = understood(t)
+	}
+	if q.energy > amountMax || q.seconds > amountMax {
+		err = fmt.Errorf("%w: quantity out of range", errTariff)
 	}
 	var excl, vat int64
-	err := understood(t)
 	for _, dimension := range dimensions {
 		c := component(t, dimension)
 		if err != nil || c == nil || !q.ended || (dimension == "ENERGY" && !q.metered) {
@@ -56,6 +59,23 @@ func price(v *chargestream.Invoice, t *chargestream.Tariff, q quantities) error 
 	return err
 }
 
+// amountMax bounds quantities, steps and amounts in their smallest units, so that nothing that is
+// computed with them overflows: a terawatt-hour, thirty thousand years, ten billion euros.
+const amountMax = 1_000_000_000_000
+
+// minorDigits is how many digits the minor unit of a currency has; that of no currency is two, as
+// an invoice without a tariff shows zeros.
+func minorDigits(code string) (int, error) {
+	if code == "" {
+		return 2, nil
+	}
+	d, ok := currency.GetDigits(code)
+	if !ok {
+		return 2, fmt.Errorf("%w: currency %q", errTariff, code)
+	}
+	return int(d), nil
+}
+
 func priceLine(c *chargestream.PriceComponent, q quantities, digits int) (
 	line chargestream.InvoiceLine, excl, vat int64, err error) {
 	unit, err := exact(string(c.Price), priceDigits)
@@ -64,6 +84,9 @@ func priceLine(c *chargestream.PriceComponent, q quantities, digits int) (
 	}
 	if c.VAT == "" {
 		return line, 0, 0, fmt.Errorf("%w: no VAT, which is not the same as 0 %%", errTariff)
+	}
+	if c.StepSize < 0 || c.StepSize > amountMax {
+		return line, 0, 0, fmt.Errorf("%w: step_size %d", errTariff, c.StepSize)
 	}
 	percent, err := exact(string(c.VAT), vatDigits)
 	if err != nil {
@@ -93,6 +116,9 @@ func priceLine(c *chargestream.PriceComponent, q quantities, digits int) (
 	if vat, err = mulDivRound(excl, percent, 100*pow10(vatDigits)); err != nil {
 		return line, 0, 0, err
 	}
+	if excl > amountMax || vat > amountMax {
+		return line, 0, 0, fmt.Errorf("%w: amount out of range", errTariff)
+	}
 	line.ExclVAT = codecs.FormatScaled(excl, digits)
 	line.VAT = codecs.FormatScaled(vat, digits)
 	line.InclVAT = codecs.FormatScaled(excl+vat, digits)
@@ -105,11 +131,8 @@ func exact(text string, digits int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	fine, err := codecs.ParseScaled(text, digits+3)
-	if err != nil {
-		return 0, err
-	}
-	if n < 0 || fine != n*1000 {
+	told, ok := new(big.Rat).SetString(text)
+	if !ok || n < 0 || told.Cmp(big.NewRat(n, pow10(digits))) != 0 {
 		return 0, fmt.Errorf("%q is negative or has more than %d decimals", text, digits)
 	}
 	return n, nil

@@ -252,6 +252,9 @@ func (s *Stay) write(w *codecs.Writer) {
 	w.Int(int64(in.To - in.From))
 	w.Int(int64(in.StartArrival - in.From))
 	w.Int(int64(in.EndArrival - in.To))
+	writeEnergy(w, in.StartMeter)
+	writeEnergy(w, in.EndEnergy)
+	writeEnergy(w, in.EndMeter)
 	w.Int(in.Measure)
 	w.Int(int64(in.Energy))
 }
@@ -271,6 +274,7 @@ func readStay(r *codecs.Reader) Stay {
 	in.To = in.From + chargestream.Millis(r.Int())
 	in.StartArrival = in.From + chargestream.Millis(r.Int())
 	in.EndArrival = in.To + chargestream.Millis(r.Int())
+	in.StartMeter, in.EndEnergy, in.EndMeter = readEnergy(r), readEnergy(r), readEnergy(r)
 	in.Measure = r.Int()
 	in.Energy = chargestream.WattHours(r.Int())
 	return s

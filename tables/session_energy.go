@@ -106,7 +106,8 @@ func (s *Session) Intervals(id chargestream.SessionID) []HourPart {
 	}
 	start, end := &s.Starts[0], &s.Ends[0]
 	in := Interval{From: start.At, To: max(end.At, start.At), StartArrival: start.Arrival,
-		EndArrival: end.Arrival, Measure: s.measure()}
+		EndArrival: end.Arrival, StartMeter: start.Meter, EndEnergy: end.Energy,
+		EndMeter: end.Meter, Measure: s.measure()}
 	total := s.energy().total
 	var parts []HourPart
 	last := min(max(s.LastStart, s.LastEnd), s.Low+chargestream.SessionSpanMax)

@@ -152,10 +152,15 @@ func (s *Station) see(at chargestream.Millis, out *StationEffects) {
 		return
 	}
 	left := s.LastSeen.Truncate(chargestream.Hour)
-	known := s.LastSeen != 0
+	before := s.LastSeen
 	s.LastSeen = at
-	if !known {
+	if before == 0 {
 		return
+	}
+	for i := range s.Connectors {
+		if c := &s.Connectors[i]; !c.over(before) && c.over(at) {
+			out.quarter(s.ID, c.ID, c.SlotSession, &c.Slot)
+		}
 	}
 	now := at.Truncate(chargestream.Hour)
 	for hour := left; hour <= min(now, left+chargestream.StatusHold); hour += chargestream.Hour {
@@ -257,7 +262,7 @@ func (s *Station) foldStart(
 	if compareRunning(&run, &c.Running) > 0 {
 		c.Running = run
 	}
-	c.bound(s.ID, e.Time, out)
+	s.bound(c, e.Time, out)
 	s.pendStart(Pending{ID: e.SessionID, ConnectorID: e.ConnectorID, Start: e.Time,
 		Arrival: arrival}, out)
 }
@@ -272,7 +277,7 @@ func (s *Station) pendStart(p Pending, out *StationEffects) {
 		}
 		ended = true
 		if end.ConnectorID == "" {
-			s.connector(p.ConnectorID).end(s.ID, end.End, out)
+			s.end(s.connector(p.ConnectorID), end.End, out)
 		}
 	}
 	if !ended {
@@ -283,17 +288,24 @@ func (s *Station) pendStart(p Pending, out *StationEffects) {
 // pendEnd adds an end, and forgets the starts that waited for it.
 func (s *Station) pendEnd(p Pending, out *StationEffects) {
 	if p.ConnectorID != "" {
-		s.connector(p.ConnectorID).end(s.ID, p.End, out)
+		s.end(s.connector(p.ConnectorID), p.End, out)
 	}
 	s.Pending = slices.DeleteFunc(s.Pending, func(start Pending) bool {
 		if start.ID != p.ID || start.End != 0 || start.Start > p.End {
 			return false
 		}
 		if p.ConnectorID == "" {
-			s.connector(start.ConnectorID).end(s.ID, p.End, out)
+			s.end(s.connector(start.ConnectorID), p.End, out)
 		}
 		return true
 	})
+	// A session that ran for longer than a day is pending no more; the connector may still know it.
+	for i := range s.Connectors {
+		c := &s.Connectors[i]
+		if p.ConnectorID == "" && c.Running.ID == p.ID && c.Running.StartedAt <= p.End {
+			s.end(c, p.End, out)
+		}
+	}
 	s.pend(p)
 }
 
@@ -323,26 +335,25 @@ func (s *Station) foldEnd(
 	s.pendEnd(Pending{ID: e.SessionID, End: e.Time, ConnectorID: e.ConnectorID}, out)
 }
 
-func (c *Connector) end(
-	station chargestream.StationID,
-	at chargestream.Millis,
-	out *StationEffects,
-) {
+func (s *Station) end(c *Connector, at chargestream.Millis, out *StationEffects) {
 	c.LastEnd = max(c.LastEnd, at)
-	c.bound(station, at, out)
+	s.bound(c, at, out)
 }
 
 // bound raises the boundary, and hands on what it shows to be over.
-func (c *Connector) bound(
-	station chargestream.StationID,
-	at chargestream.Millis,
-	out *StationEffects,
-) {
-	was := c.Boundary
+func (s *Station) bound(c *Connector, at chargestream.Millis, out *StationEffects) {
+	was := c.over(s.LastSeen)
 	c.Boundary = max(c.Boundary, at)
-	if c.Slot.From != 0 && c.Slot.From <= c.Boundary && c.Slot.From > was {
-		out.quarter(station, c.ID, c.SlotSession, &c.Slot)
+	if !was && c.over(s.LastSeen) {
+		out.quarter(s.ID, c.ID, c.SlotSession, &c.Slot)
 	}
+}
+
+// over tells whether the quarter in the slot is over when the station was last seen at a moment:
+// a session began or ended after it began, or it has been full for a minute.
+func (c *Connector) over(seen chargestream.Millis) bool {
+	full := c.Slot.Start + chargestream.Quarter + chargestream.Minute
+	return c.Slot.From != 0 && (c.Slot.From <= c.Boundary || full <= seen)
 }
 
 func (s *Station) foldMeter(e *chargestream.MeterValue, out *StationEffects) {
@@ -357,12 +368,12 @@ func (s *Station) foldMeter(e *chargestream.MeterValue, out *StationEffects) {
 	case at == 0 && c.Slot.From != 0:
 		c.Slot.Merge(&q)
 	default:
-		if c.Slot.From != 0 {
+		if c.Slot.From != 0 && !c.over(s.LastSeen) { // what is over was handed on
 			out.quarter(s.ID, c.ID, c.SlotSession, &c.Slot)
 		}
 		c.Slot, c.SlotSession = q, e.SessionID
 	}
-	if c.Slot.From <= c.Boundary {
+	if c.over(s.LastSeen) {
 		out.quarter(s.ID, c.ID, c.SlotSession, &c.Slot)
 	}
 }

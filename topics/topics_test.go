@@ -39,7 +39,8 @@ func TestRegister(t *testing.T) {
 			t.Errorf("%s: values of at most %d bytes", topic.Name, topic.RecordBytesMax)
 		}
 		if topic.Freshness > topic.LagBudget {
-			t.Errorf("%s: shown after %s, woken for %s", topic.Name, topic.Freshness, topic.LagBudget)
+			t.Errorf("%s: shown after %s, woken for %s", topic.Name, topic.Freshness,
+				topic.LagBudget)
 		}
 		if (topic.Kind == topics.KindReference) == topic.Copartitioned {
 			t.Errorf("%s, of kind %s: copartitioned is %v", topic.Name, topic.Kind,
@@ -55,9 +56,10 @@ func TestNames(t *testing.T) {
 	for _, topic := range topics.All() {
 		names = append(names, topic.Name)
 	}
-	want := []string{"station-status", "charging-sessions", "meter-values", "heartbeats", "stations",
-		"tariffs", "hour-parts", "session-parts", "stations-clock", "hours-clock", "stations-table",
-		"hours-table", "sessions-table", "utilization", "invoices", "anomalies", "dead-letters"}
+	want := []string{"station-status", "charging-sessions", "meter-values", "heartbeats",
+		"stations", "tariffs", "hour-parts", "session-parts", "stations-clock", "hours-clock",
+		"stations-table", "hours-table", "sessions-table", "utilization", "invoices", "anomalies",
+		"dead-letters"}
 	if !slices.Equal(names, want) {
 		t.Errorf("topics %q\nwant %q", names, want)
 	}

@@ -175,14 +175,17 @@ func TestParisInAnyOrder(t *testing.T) {
 			w.tick(t)
 			w.feed(t, ingest.Cut(events, len(events)/2, 0))
 		},
-		"shuffled and doubled": func(w *world) { w.feed(t, ingest.Shuffle(ingest.Duplicate(events), 8)) },
+		"shuffled and doubled": func(w *world) {
+			w.feed(t, ingest.Shuffle(ingest.Duplicate(events), 8))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.feed(t, reference)
 			run(w)
 			w.tick(t)
-			for _, group := range []string{topics.GroupStations, topics.GroupHours, topics.GroupSessions} {
+			for _, p := range processors.All(nil) {
+				group := p.Group
 				if diff := diffRows(straight.driver.Rows(group), w.driver.Rows(group)); diff != "" {
 					t.Errorf("table %s: %s", group, diff)
 				}

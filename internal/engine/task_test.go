@@ -61,6 +61,9 @@ func windowedCount() *engine.Processor {
 			if err != nil {
 				return err
 			}
+			if len(windows) == 0 || earliest(windows)+windowSize+grace > now {
+				return fmt.Errorf("%q is fired at %d with nothing due", ctx.Key(), now)
+			}
 			for len(windows) > 0 && earliest(windows)+windowSize+grace <= now {
 				start := earliest(windows)
 				ctx.Emit("closed", ctx.Key(), fmt.Appendf(nil, "%d=%d", start, windows[start]))

@@ -99,7 +99,8 @@ func TestExistingClusterIsUsedAndLeftAlone(t *testing.T) {
 	if err := ours.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := len(kafkatest.MustEndOffsets(t, theirs, "theirs")); got != kafkatest.DefaultPartitions {
+	got := len(kafkatest.MustEndOffsets(t, theirs, "theirs"))
+	if got != kafkatest.DefaultPartitions {
 		t.Errorf("%d partitions after Close, want %d", got, kafkatest.DefaultPartitions)
 	}
 }

@@ -50,7 +50,8 @@ func TestGroupLag(t *testing.T) {
 	b := shared.Broker(t)
 	kafkatest.MustTopics(t, b, kafkatest.Topic{Name: "lagging", Partitions: 2})
 	r := record("lagging", "k", "a")
-	if err := kafkatest.ProduceAt(t.Context(), b.Addrs(), r, record("lagging", "k", "b")); err != nil {
+	second := record("lagging", "k", "b")
+	if err := kafkatest.ProduceAt(t.Context(), b.Addrs(), r, second); err != nil {
 		t.Fatal(err)
 	}
 	want := []kafkatest.Lag{
@@ -99,7 +100,8 @@ func TestFreshTopics(t *testing.T) {
 	commit(t, b, "kept-group", "kept", 1)
 
 	kafkatest.MustTopics(t, b, kafkatest.Topic{Name: "fresh", Partitions: 2})
-	if got := kafkatest.MustEndOffsets(t, b, "fresh"); !cmp.Equal(got, map[int32]int64{0: 0, 1: 0}) {
+	got := kafkatest.MustEndOffsets(t, b, "fresh")
+	if !cmp.Equal(got, map[int32]int64{0: 0, 1: 0}) {
 		t.Errorf("end offsets %v, want two empty partitions", got)
 	}
 	if got := kafkatest.MustReadAll(t, b, "kept", true); len(got) != 1 {

@@ -93,7 +93,8 @@ func TestReadAllPlain(t *testing.T) {
 		return r
 	}
 	// Partition 1 stays empty.
-	err := kafkatest.ProduceAt(t.Context(), b.Addrs(), at(2, "c"), at(0, "a"), at(2, "d"), at(0, "b"))
+	err := kafkatest.ProduceAt(t.Context(), b.Addrs(),
+		at(2, "c"), at(0, "a"), at(2, "d"), at(0, "b"))
 	if err != nil {
 		t.Fatal(err)
 	}

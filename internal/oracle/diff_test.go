@@ -73,7 +73,8 @@ func faults() []fault {
 			x.AddAnomaly(oracle.SkewKey("S1", ms(7)), oracle.Anomaly{Kind: oracle.KindClockSkew})
 		}, []string{"anomaly clock_skew/S1/2017-04-01 Count: want 1, got 2"}},
 		{"anomaly closed", func(x *oracle.Expected) {
-			change(x.Anomalies, "session_not_ended/d", func(a *oracle.Anomaly) { a.State = "closed" })
+			change(x.Anomalies, "session_not_ended/d",
+				func(a *oracle.Anomaly) { a.State = "closed" })
 		}, []string{`anomaly session_not_ended/d State: want open, got closed`}},
 		{"state that nobody asked for", func(x *oracle.Expected) {
 			change(x.Anomalies, "duplicate_session/b", func(a *oracle.Anomaly) { a.State = "open" })

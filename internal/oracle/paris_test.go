@@ -123,7 +123,8 @@ func TestParisAddsUp(t *testing.T) {
 		}
 	}
 	if energy != once || sessions != starts {
-		t.Errorf("windows hold %d Wh and %d sessions, want %d and %d", energy, sessions, once, starts)
+		t.Errorf("windows hold %d Wh and %d sessions, want %d and %d",
+			energy, sessions, once, starts)
 	}
 	for key, own := range byConnector {
 		ticks := tickedSeconds(own)

@@ -59,7 +59,8 @@ func TestProfilesAreTheSource(t *testing.T) {
 	}
 	for key, want := range map[string][2]float64{
 		"3600s": {CompanyPeakHour, CompanyPeakHourP90}, "1800s": {CompanyPeakHalfHour, 0.342}} {
-		if got := company.Burst.Share[key]; got["median_day"] != want[0] || got["p90_day"] != want[1] {
+		got := company.Burst.Share[key]
+		if got["median_day"] != want[0] || got["p90_day"] != want[1] {
 			t.Errorf("%s: %v, carried %v", key, got, want)
 		}
 	}
