@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"chargestream/internal/kafkatest"
+	"chargestream/topics"
+)
+
+// TestRunAndReplay simulates a world, lets the processors catch up, verifies a replay, and then
+// spoils one row of a live table: the next verification must name it.
+func TestRunAndReplay(t *testing.T) {
+	b, brokers := broker(t)
+	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "done", "")
+	run(t, nil, "simulate", brokers, "--events", "3000", "--seed", "4").want(t, exitOK, "3000", "")
+	state := filepath.Join(t.TempDir(), "state")
+	done := run(t, nil, "run", brokers, "--state-dir", state, "--until-caught-up")
+	if done.code != exitOK {
+		t.Fatalf("run: %d %s", done.code, done.stderr)
+	}
+	var report runReport
+	if err := json.Unmarshal([]byte(done.stdout), &report); err != nil {
+		t.Fatal(err)
+	}
+	total := 0.0
+	for _, topic := range inputs() {
+		total += report.Consumed[topic]
+	}
+	if total != 3000 || report.Produced[topics.Utilization] == 0 || report.Dead != 0 {
+		t.Errorf("report %+v, want 3000 events consumed", report)
+	}
+	verified := run(t, nil, "replay", "--verify", brokers)
+	verified.want(t, exitOK, `"differences":0`, "")
+	var replayed replayReport
+	if err := json.Unmarshal([]byte(verified.stdout), &replayed); err != nil {
+		t.Fatal(err)
+	}
+	if replayed.Compared == 0 || !replayed.Verified {
+		t.Errorf("nothing was compared: %s", verified.stdout)
+	}
+	rows := kafkatest.MustReadAll(t, b, topics.Table(topics.GroupStations), true)
+	for _, r := range rows {
+		if len(r.Key) > 0 && r.Key[0] != 0 {
+			kafkatest.MustProduce(t, b, &kgo.Record{Topic: r.Topic, Key: r.Key, Value: []byte("S")})
+			run(
+				t,
+				nil,
+				"replay",
+				"--verify",
+				brokers,
+			).want(t, exitProblems, string(r.Key), "1 rows")
+			return
+		}
+	}
+	t.Fatal("the stations table is empty")
+}
+
+func TestReplayWantsCaughtUp(t *testing.T) {
+	_, brokers := broker(t)
+	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "done", "")
+	run(t, nil, "simulate", brokers, "--events", "100").want(t, exitOK, "100", "")
+	run(t, nil, "replay", "--verify", brokers).want(t, exitRuntime, "", "--until-caught-up")
+}
+
+func TestRunRefuses(t *testing.T) {
+	_, brokers := broker(t)
+	run(t, nil, "run", brokers).want(t, exitUsage, "", "--state-dir")
+	dir := t.TempDir()
+	run(t, nil, "run", brokers, "--state-dir", dir, "--processors", "sites").
+		want(t, exitUsage, "", "stations, hours, sessions")
+	run(t, nil, "run", brokers, "--state-dir", dir).want(t, exitInvalid, "", "topics apply")
+	run(t, nil, "serve", brokers).want(t, exitNotFound, "", "topics apply")
+}
+
+func TestInstanceIsKept(t *testing.T) {
+	dir := t.TempDir()
+	first, err := instanceOf(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := instanceOf(dir); err != nil || second != first || first == "" {
+		t.Errorf("instance %q, then %q, %v", first, second, err)
+	}
+}
+
+// TestDemo starts the demo, reads its addresses from the banner and asks for an invoice.
+func TestDemo(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	reader, writer := io.Pipe()
+	var stderr bytes.Buffer
+	ended := make(chan int, 1)
+	go func() {
+		code := Run(ctx, []string{"demo", "--http", "127.0.0.1:0"}, writer, &stderr,
+			func(string) (string, bool) { return "", false })
+		if err := writer.Close(); err != nil {
+			code = exitRuntime
+		}
+		ended <- code
+	}()
+	url := ""
+	for lines := bufio.NewScanner(reader); lines.Scan(); {
+		if _, after, ok := strings.Cut(lines.Text(), "Invoices"); ok {
+			url = strings.TrimSpace(after)
+		}
+		if strings.Contains(lines.Text(), "Ctrl-C") {
+			break
+		}
+	}
+	if url == "" {
+		t.Fatalf("no address of invoices in the banner; stderr: %s", stderr.String())
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		text, err := fetch(ctx, url)
+		if err == nil && strings.Contains(text, "invoice_id") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no invoice: %s, %v; stderr: %s", text, err, stderr.String())
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+	cancel()
+	if code := <-ended; code != exitOK {
+		t.Errorf("exit code %d; stderr: %s", code, stderr.String())
+	}
+}
+
+func fetch(ctx context.Context, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(response.Body)
+	if closing := response.Body.Close(); err == nil {
+		err = closing
+	}
+	return string(text), err
+}
+
+// TestDemoKeepsItsData checks that a demo with a data directory leaves something in it.
+func TestDemoKeepsItsData(t *testing.T) {
+	dir := t.TempDir()
+	run(t, nil, "demo", "--http", "127.0.0.1:0", "--data-dir", dir, "--duration", "3s").
+		want(t, exitOK, "in "+dir, "")
+	for _, sub := range []string{"kafka", "state"} {
+		if list, err := os.ReadDir(filepath.Join(dir, sub)); err != nil || len(list) == 0 {
+			t.Errorf("%s holds %d entries, %v", sub, len(list), err)
+		}
+	}
+}
