@@ -161,14 +161,15 @@ func (a *app) makeTopics(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		left := 0
 		for _, d := range findings {
-			if d.Applies {
-				if err := a.applyFinding(ctx, admin, d, f); err != nil {
-					return err
-				}
+			if !d.Applies {
+				left++
+			} else if err := a.applyFinding(ctx, admin, d, f); err != nil {
+				return err
 			}
 		}
-		return nil
+		return a.awaitTopics(ctx, admin, f, left)
 	})
 }
 

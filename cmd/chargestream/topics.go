@@ -204,6 +204,9 @@ func (a *app) applyTopics(ctx context.Context, f *topicFlags) error {
 				return err
 			}
 		}
+		if err := a.awaitTopics(ctx, admin, f, len(left)); err != nil {
+			return err
+		}
 		for _, d := range left {
 			if err := a.printFinding(d, d.advice()); err != nil {
 				return err
@@ -211,6 +214,29 @@ func (a *app) applyTopics(ctx context.Context, f *topicFlags) error {
 		}
 		return differences(left, "these are left to you: what to do is said with each of them")
 	})
+}
+
+// topicPoll is how often the cluster is asked whether it shows what was made.
+const topicPoll = 50 * time.Millisecond
+
+// awaitTopics returns when the cluster shows what was made: a broker answers that a topic is made
+// before all of it is known, and who starts processors right after must not find it missing.
+func (a *app) awaitTopics(ctx context.Context, admin *kadm.Client, f *topicFlags, left int) error {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	for {
+		findings, err := a.compareTopics(ctx, admin, f)
+		if err != nil || len(findings) <= left {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return &exitError{code: exitRuntime, err: ctx.Err(),
+				what: fmt.Sprintf("the cluster does not show topic %s yet", findings[0].Topic),
+				hint: "see \"chargestream topics check\", or give it more --timeout"}
+		case <-time.After(topicPoll):
+		}
+	}
 }
 
 func (a *app) applyFinding(ctx context.Context, admin *kadm.Client, d finding,

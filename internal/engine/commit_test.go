@@ -1,10 +1,14 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/lovoo/goka"
 )
 
 // TestCommitWaitsForFolds: a unit of work is not cut while a record that was handed over is being
@@ -72,4 +76,51 @@ func TestProgress(t *testing.T) {
 	if again := i.takeOffsets(); len(again) != 0 {
 		t.Errorf("offsets are taken twice: %v", again)
 	}
+}
+
+// endedContext is goka's context of a record whose session ended while it was folded: Fail returns,
+// and goka marks the record.
+type endedContext struct {
+	gokaContext
+}
+
+// gokaContext is another name, as the interface has a method Context.
+type gokaContext = goka.Context
+
+func (endedContext) Topic() goka.Stream    { return "words" }
+func (endedContext) Partition() int32      { return 0 }
+func (endedContext) Offset() int64         { return 5 }
+func (endedContext) Key() string           { return "k" }
+func (endedContext) Timestamp() time.Time  { return time.UnixMilli(1) }
+func (endedContext) Headers() goka.Headers { return nil }
+func (endedContext) Fail(error)            {}
+
+// TestRecordThatFailedIsNotCommitted: a commit that waited for a fold which then failed must not
+// take its record as folded.
+func TestRecordThatFailedIsNotCommitted(t *testing.T) {
+	planted := errors.New("planted")
+	p := &Processor{Group: "g", Inputs: []string{"words"},
+		Fold: func(Context, *Message) error { return planted }}
+	s := mustOpen(t, t.TempDir(), true)
+	i := newInstance(p, Config{}, 1)
+	i.claimed = map[int32]*claimed{0: {next: map[string]int64{}}}
+	for _, stores := range []map[storeKey]*store{{}, {{p.Table(), 0}: s}} {
+		i.failure.Store(nil)
+		i.stores = stores
+		ctx, cancel := context.WithCancelCause(t.Context())
+		i.fatal = cancel
+		i.handle(endedContext{}, []byte("x"))
+		if ctx.Err() == nil {
+			t.Errorf("with %d stores: the attempt goes on", len(stores))
+		}
+		if i.failed() == nil {
+			t.Errorf("with %d stores: nothing keeps a commit from passing the record over",
+				len(stores))
+		}
+		cancel(nil)
+		if len(stores) == 1 && !errors.Is(i.failed(), planted) {
+			t.Errorf("the failure is %v", i.failed())
+		}
+	}
+	mustDo(t, s.release())
 }

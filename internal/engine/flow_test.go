@@ -72,7 +72,7 @@ func largest() *engine.Processor {
 
 func topicsOf(t *testing.T, b kafkatest.Broker, name string) {
 	t.Helper()
-	kafkatest.MustTopics(t, b, kafkatest.Topic{Name: name + "-words"},
+	shared.mustTopics(t, b, kafkatest.Topic{Name: name + "-words"},
 		kafkatest.Topic{Name: name + "-counts"}, kafkatest.CompactedTopic(name+"-table"))
 }
 

@@ -204,24 +204,30 @@ func (i *instance) store(partition int32) *store {
 	return i.stores[storeKey{i.p.Table(), partition}]
 }
 
-// handle is goka's callback for every input.
+// handle is goka's callback for every input. A failure is noted before it ends the session: once
+// that is over, goka's Fail returns, and goka marks the record as if it were folded.
 func (i *instance) handle(ctx goka.Context, value any) {
 	i.mu.Lock()
 	claim := i.claimed[ctx.Partition()]
 	i.mu.Unlock()
 	if claim == nil {
 		ctx.Fail(fmt.Errorf("record of partition %d, which is not ours", ctx.Partition()))
+		return
 	}
 	if err := i.ready(ctx, claim); err != nil {
+		i.failure.CompareAndSwap(nil, &err)
 		i.fatal(err)
 		ctx.Fail(err)
+		return
 	}
 	m := messageOf(ctx, value)
 	claim.back.ctx = ctx
 	start := time.Now()
 	if err := claim.task.process(m); err != nil {
+		i.failure.CompareAndSwap(nil, &err)
 		i.fatal(err)
 		ctx.Fail(err)
+		return
 	}
 	i.c.Metrics.processed(i.p.Group, m.Topic, time.Since(start))
 }

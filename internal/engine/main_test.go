@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +21,21 @@ import (
 )
 
 // shared is the broker of the tests that do not end it; each keeps to topics of its own name.
-var shared kafkatest.Shared
+var shared sharedBroker
+
+// sharedBroker makes topics one test at a time: that also deletes groups that have read them, and
+// looks at all groups for it, which must not vanish meanwhile.
+type sharedBroker struct {
+	kafkatest.Shared
+	topics sync.Mutex
+}
+
+func (s *sharedBroker) mustTopics(t *testing.T, b kafkatest.Broker, topics ...kafkatest.Topic) {
+	t.Helper()
+	s.topics.Lock()
+	defer s.topics.Unlock()
+	kafkatest.MustTopics(t, b, topics...)
+}
 
 // childEnv tells the test binary to be an instance of a processor that a test kills.
 const childEnv = "ENGINE_TEST_CHILD"

@@ -126,7 +126,7 @@ func TestViewOfEveryEnding(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b, topic := shared.Broker(t), topicOf(t)
-			kafkatest.MustTopics(t, b, cuttable(topic))
+			shared.mustTopics(t, b, cuttable(topic))
 			c.write(t, b, topic)
 			v := openView(t, b, topic)
 			eventually(t, "view is ready", v.Ready)
@@ -149,7 +149,7 @@ func TestTableOfEveryEnding(t *testing.T) {
 			b, name := shared.Broker(t), topicOf(t)
 			topicsOf(t, b, name)
 			p := named(name, wordCount())
-			kafkatest.MustTopics(t, b, cuttable(p.Table()))
+			shared.mustTopics(t, b, cuttable(p.Table()))
 			c.write(t, b, p.Table())
 			want := map[string]string{}
 			for key, row := range c.want {
@@ -194,7 +194,7 @@ func topicOf(t *testing.T) string {
 func TestViewShowsCommittedOnly(t *testing.T) {
 	t.Parallel()
 	b, topic := shared.Broker(t), "committed-only"
-	kafkatest.MustTopics(t, b, kafkatest.CompactedTopic(topic))
+	shared.mustTopics(t, b, kafkatest.CompactedTopic(topic))
 	kafkatest.MustProduce(t, b, put(topic, "a", "1"))
 	v := openView(t, b, topic)
 	eventually(t, "view is ready", v.Ready)
@@ -243,7 +243,7 @@ func TestViewShowsCommittedOnly(t *testing.T) {
 func TestViewEachEndsWithAnError(t *testing.T) {
 	t.Parallel()
 	b, topic := shared.Broker(t), "each"
-	kafkatest.MustTopics(t, b, kafkatest.CompactedTopic(topic))
+	shared.mustTopics(t, b, kafkatest.CompactedTopic(topic))
 	kafkatest.MustProduce(t, b, put(topic, "a", "1"), put(topic, "b", "1"))
 	v := openView(t, b, topic)
 	eventually(t, "view is ready", v.Ready)
@@ -261,7 +261,7 @@ func TestViewEachEndsWithAnError(t *testing.T) {
 func TestViewOutlivesTheBroker(t *testing.T) {
 	t.Parallel()
 	b, topic := kafkatest.Start(t, kafkatest.Durable()), "outlives"
-	kafkatest.MustTopics(t, b, kafkatest.CompactedTopic(topic))
+	shared.mustTopics(t, b, kafkatest.CompactedTopic(topic))
 	kafkatest.MustProduce(t, b, put(topic, "a", "1"), put(topic, "b", "1"))
 	v := openView(t, b, topic)
 	eventually(t, "view is ready", v.Ready)

@@ -218,7 +218,7 @@ func TestTimersOutliveTheDisk(t *testing.T) {
 	p.Fire = func(ctx engine.Context, now int64) error {
 		return fire(renamed{ctx, name + "-closed"}, now)
 	}
-	kafkatest.MustTopics(t, b, kafkatest.Topic{Name: p.Inputs[0]},
+	shared.mustTopics(t, b, kafkatest.Topic{Name: p.Inputs[0]},
 		kafkatest.Topic{Name: p.Clock}, kafkatest.Topic{Name: p.Outputs[0]},
 		kafkatest.CompactedTopic(p.Table()))
 	var want []string
@@ -283,7 +283,7 @@ func TestLookup(t *testing.T) {
 	b, name := shared.Broker(t), "lookup"
 	topicsOf(t, b, name)
 	dictionary := name + "-dictionary"
-	kafkatest.MustTopics(t, b, kafkatest.Topic{Name: dictionary, Partitions: 3,
+	shared.mustTopics(t, b, kafkatest.Topic{Name: dictionary, Partitions: 3,
 		Config: map[string]string{"cleanup.policy": "compact"}})
 	kafkatest.MustProduce(t, b,
 		&kgo.Record{Topic: dictionary, Key: []byte("one"), Value: []byte("uno")},
@@ -320,7 +320,7 @@ func TestTopicsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	b, name := shared.Broker(t), "unfit"
 	topicsOf(t, b, name)
-	kafkatest.MustTopics(t, b, kafkatest.Topic{Name: name + "-wide", Partitions: 5})
+	shared.mustTopics(t, b, kafkatest.Topic{Name: name + "-wide", Partitions: 5})
 	none, wide := name+"-none", name+"-wide"
 	for what, c := range map[string]struct {
 		change func(p *engine.Processor)
