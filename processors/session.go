@@ -2,6 +2,7 @@ package processors
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -30,6 +31,10 @@ func Sessions(count Counter) *engine.Processor {
 type sessionFold struct{ count Counter }
 
 func (f *sessionFold) fold(ctx engine.Context, m *engine.Message) error {
+	if m.Key == "" {
+		deadLetter(ctx, f.count, m, ReasonNullKey, errors.New("a part is keyed by its session"))
+		return nil
+	}
 	part, err := tables.DecodeSession(m.Value)
 	if err != nil {
 		deadLetter(ctx, f.count, m, ReasonMalformed, err)

@@ -40,7 +40,8 @@ func (a *app) kafkaClient(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, er
 		kgo.SeedBrokers(a.brokers...),
 		kgo.ClientID("chargestream"),
 		kgo.DialTimeout(a.timeout),
-		kgo.MetadataMinAge(topicPoll),         // five seconds by default: too old to see what was made
+		// Five seconds by default: too old to see what was made just now.
+		kgo.MetadataMinAge(topicPoll),
 		kgo.RequestTimeoutOverhead(a.timeout), // a silent broker would else hold up Close
 		kgo.RetryTimeout(a.timeout),
 		kgo.RecordDeliveryTimeout(max(a.timeout, deliveryMin)),

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"hash"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -61,12 +62,14 @@ func (h *hasher) Sum(b []byte) []byte {
 	return append(b, byte(s>>24), byte(s>>16), byte(s>>8), byte(s))
 }
 
-// Partitioner places records by Kafka's default, except those that name their partition: a
-// record with a nil key, as a clock record is, goes to the partition that it was made for.
-func Partitioner() kgo.Partitioner {
-	return kgo.BasicConsistentPartitioner(func(string) func(*kgo.Record, int) int {
+// Partitioner places records by Kafka's default, except those that name their partition: records
+// of the topics that are named here, which are written by whoever owns the partition, and those
+// with a nil key, as a clock record has.
+func Partitioner(owned ...string) kgo.Partitioner {
+	return kgo.BasicConsistentPartitioner(func(topic string) func(*kgo.Record, int) int {
+		named := slices.Contains(owned, topic)
 		return func(r *kgo.Record, n int) int {
-			if r.Key == nil || (len(r.Key) > 0 && r.Key[0] == reserved[0]) {
+			if named || r.Key == nil {
 				return int(r.Partition) % n
 			}
 			return int(Murmur2(r.Key)&0x7fffffff) % n

@@ -45,9 +45,6 @@ func TestPlacementIsKafkas(t *testing.T) {
 func TestPartitionerAgreesWithPartitionOf(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key := rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "key")
-		if engine.Reserved(string(key)) {
-			key[0] = 'k'
-		}
 		n := rapid.Int32Range(1, 100).Draw(t, "partitions")
 		r := &kgo.Record{Key: key, Partition: rapid.Int32Range(0, n-1).Draw(t, "named")}
 		if got := engine.Partitioner().ForTopic("any").Partition(r, int(n)); got !=
@@ -57,10 +54,12 @@ func TestPartitionerAgreesWithPartitionOf(t *testing.T) {
 	})
 }
 
-// TestPartitionerKeepsNamedPartitions: clock and progress records belong where they are sent.
+// TestPartitionerKeepsNamedPartitions: clock records, and all of the changelog, belong where they
+// are sent.
 func TestPartitionerKeepsNamedPartitions(t *testing.T) {
-	place := engine.Partitioner().ForTopic("any")
-	for _, key := range [][]byte{nil, []byte("\x00progress")} {
+	partitioner := engine.Partitioner("changelog")
+	for topic, key := range map[string][]byte{"any": nil, "changelog": []byte("\x00progress")} {
+		place := partitioner.ForTopic(topic)
 		for p := range int32(4) {
 			if got := place.Partition(&kgo.Record{Key: key, Partition: p}, 4); got != int(p) {
 				t.Errorf("record with key %q for partition %d goes to %d", key, p, got)

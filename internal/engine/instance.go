@@ -105,7 +105,7 @@ func (i *instance) buildProducer(
 	_ func() hash.Hash32,
 ) (goka.Producer, error) {
 	options := []kgo.Opt{kgo.SeedBrokers(brokers...), kgo.ClientID(clientID),
-		kgo.RecordPartitioner(Partitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.RecordPartitioner(Partitioner(i.p.Table())), kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerBatchCompression(kgo.SnappyCompression()), kgo.ProducerLinger(producerLinger),
 		kgo.MaxBufferedRecords(producerRecordsMax), kgo.MaxVersions(kversion.V4_0_0())}
 	if i.c.Guarantee == ExactlyOnce {

@@ -156,7 +156,7 @@ func (h *handler) onlyMarkers(ctx context.Context, c sarama.ConsumerGroupClaim,
 	}
 }
 
-// dataAfter counts the records from offsets to the ends that are no control records.
+// dataAfter counts the committed records from offsets to the ends that are no control records.
 func dataAfter(ctx context.Context, brokers []string, from map[string]map[int32]int64,
 	ends kadm.ListedOffsets) (int64, error) {
 	at := map[string]map[int32]kgo.Offset{}
@@ -169,11 +169,14 @@ func dataAfter(ctx context.Context, brokers []string, from map[string]map[int32]
 		}
 	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumePartitions(at),
-		kgo.KeepControlRecords(), kgo.FetchMaxWait(100*time.Millisecond))
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+		kgo.FetchMaxWait(100*time.Millisecond))
 	if err != nil {
 		return 0, fmt.Errorf("connect: %w", err)
 	}
 	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, 3*transactionTimeout) // by then an open one has ended
+	defer cancel()
 	var data int64
 	for left > 0 {
 		fetches := client.PollFetches(ctx)

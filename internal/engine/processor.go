@@ -88,7 +88,8 @@ type Context interface {
 	Key() string
 	// Row is the row of Key; nil where there is none. It must not be changed.
 	Row() ([]byte, error)
-	// SetRow replaces the row; nil deletes it. The engine keeps the slice.
+	// SetRow replaces the row; nil deletes it. The engine keeps the slice. Keys that are empty or
+	// begin with a zero byte cannot have a row: the latter are the engine's own.
 	SetRow(row []byte)
 	// SetDue tells when the row that was just set is due, to spare the engine a call of Due.
 	SetDue(due int64)

@@ -11,6 +11,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/lovoo/goka"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -148,7 +149,11 @@ func checkTopics(ctx context.Context, admin *kadm.Client, p *Processor) (int32, 
 		return 0, fmt.Errorf("look at topics: %w", err)
 	}
 	for _, topic := range all {
-		if d, ok := details[topic]; !ok || d.Err != nil || len(d.Partitions) == 0 {
+		d, ok := details[topic]
+		if ok && d.Err != nil && !errors.Is(d.Err, kerr.UnknownTopicOrPartition) {
+			return 0, fmt.Errorf("look at topic %q: %w", topic, d.Err) // passes, or is told again
+		}
+		if !ok || d.Err != nil || len(d.Partitions) == 0 {
 			return 0, fmt.Errorf("%w: %q is missing", ErrTopics, topic)
 		}
 	}
