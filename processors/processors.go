@@ -86,8 +86,22 @@ func deadLetter(ctx engine.Context, count Counter, m *engine.Message, reason Rea
 	if driven, ok := m.Header(topics.HeaderRedriven); ok {
 		headers = append(headers, engine.Header{Key: topics.HeaderRedriven, Value: driven})
 	}
-	ctx.Emit(topics.DeadLetters, m.Key, m.Value, headers...)
+	key, value := m.Key[:min(len(m.Key), deadKeyMax)], m.Value
+	if len(value) > deadValueMax || len(key) < len(m.Key) {
+		count.Bound("dead_letter_bytes")
+		headers = append(headers, engine.Header{Key: topics.HeaderSourceBytes,
+			Value: strconv.AppendInt(nil, int64(len(m.Key)+len(m.Value)), 10)})
+		value = value[:min(len(value), deadValueMax)]
+	}
+	ctx.Emit(topics.DeadLetters, key, value, headers...)
 }
+
+// Bounds of what is kept of a dead letter. A broker takes a record by its compressed size, so one
+// can be larger than a producer may send; the header source-bytes tells that it was cut.
+const (
+	deadKeyMax   = 4 << 10
+	deadValueMax = 512 << 10
+)
 
 // emitJSON sends a record that others read.
 func emitJSON(ctx engine.Context, topic, key string, value any) error {

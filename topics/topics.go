@@ -66,6 +66,8 @@ const (
 	HeaderSourcePartition = "source-partition"
 	HeaderSourceOffset    = "source-offset"
 	HeaderSourceTime      = "source-time"
+	// HeaderSourceBytes is the size of key and value of a record of which only a part was kept.
+	HeaderSourceBytes = "source-bytes"
 	// HeaderRedriven counts how often a dead letter was driven again.
 	HeaderRedriven = "redriven"
 )

@@ -31,7 +31,8 @@ type redriveFlags struct {
 type redriveAnswer struct {
 	DryRun   bool           `json:"dry_run,omitempty"`
 	Redriven map[string]int `json:"redriven"` // by topic; in a dry run what would be
-	// Left are letters that name no topic to which they could be driven, by the topic they name.
+	// Left are letters that name no topic to which they could be driven, and those of which only
+	// a part was kept, by the topic they name.
 	Left map[string]int `json:"left,omitempty"`
 }
 
@@ -89,7 +90,7 @@ func (a *app) redrive(ctx context.Context, f *redriveFlags) error {
 		}
 		source := headerOf(r, topics.HeaderSourceTopic)
 		switch {
-		case !takesLetters(source):
+		case !takesLetters(source), headerOf(r, topics.HeaderSourceBytes) != "":
 			answer.Left[preview(source)]++
 		case f.dryRun:
 			answer.Redriven[source]++

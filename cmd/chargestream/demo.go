@@ -224,8 +224,8 @@ func (a *app) liveWorld(ctx context.Context, seed uint64) error {
 			return err
 		}
 		p.send(record)
-		if ctx.Err() != nil {
-			return nil
+		if p.ctx.Err() != nil {
+			return ended(ctx, context.Cause(p.ctx))
 		}
 	}
 }
@@ -248,6 +248,7 @@ func shiftEvent(event chargestream.Event, by chargestream.Millis) chargestream.E
 	case *chargestream.MeterValue:
 		moved := *e
 		moved.Time += by
+		moved.SessionID = shiftSession(e.SessionID, by)
 		return &moved
 	case *chargestream.Heartbeat:
 		moved := *e
@@ -256,11 +257,22 @@ func shiftEvent(event chargestream.Event, by chargestream.Millis) chargestream.E
 	case *chargestream.SessionStart:
 		moved := *e
 		moved.Time += by
+		moved.SessionID = shiftSession(e.SessionID, by)
 		return &moved
 	case *chargestream.SessionEnd:
 		moved := *e
 		moved.Time += by
+		moved.SessionID = shiftSession(e.SessionID, by)
 		return &moved
 	}
 	return event
+}
+
+// shiftSession names a session of one demo: the next one on the same data has the same world at
+// another time, and its sessions are others.
+func shiftSession(id chargestream.SessionID, by chargestream.Millis) chargestream.SessionID {
+	if id == "" {
+		return ""
+	}
+	return id + "-" + chargestream.SessionID(strconv.FormatInt(int64(by), 36))
 }

@@ -68,7 +68,13 @@ func (i *instance) quiet() bool {
 }
 
 // commit makes the unit of work count. No fold is running.
+//
+// An error is the end of the attempt: it is noted, so that no later commit can make count what
+// the broker refused. The rows of the unit die with the stores' memory.
 func (i *instance) commit() error {
+	if err := i.failed(); err != nil {
+		return err
+	}
 	offsets := i.takeOffsets()
 	if len(offsets) == 0 && i.produced.Load() == 0 {
 		return nil
@@ -83,11 +89,15 @@ func (i *instance) commit() error {
 		err = i.commitInOrder(ctx, offsets)
 	}
 	i.c.Metrics.committed(i.p.Group, time.Since(start), err)
-	if err != nil {
-		return fmt.Errorf("commit: %w", err)
+	if err == nil {
+		i.produced.Store(0)
+		err = i.commitStores()
 	}
-	i.produced.Store(0)
-	return i.commitStores()
+	if err != nil {
+		err = fmt.Errorf("commit: %w", err)
+		i.failure.CompareAndSwap(nil, &err)
+	}
+	return err
 }
 
 // takeOffsets collects where the next records of every input begin.

@@ -273,16 +273,18 @@ func (h *handler) feed(
 	h.i.mu.Unlock()
 	for {
 		msg, ok := m.take(ctx)
-		if !ok {
-			return
+		if !ok || ctx.Err() != nil {
+			return // what is taken after the end may leave a gap behind it
 		}
 		h.i.gate.RLock()
 		claim.delivered.Add(1)
 		claim.lastRecord.Store(time.Now().UnixMilli())
 		select {
 		case out <- msg:
+			h.i.gate.RUnlock()
 		case <-ctx.Done():
+			h.i.gate.RUnlock()
+			return // the next one must not overtake this one
 		}
-		h.i.gate.RUnlock()
 	}
 }

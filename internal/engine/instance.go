@@ -24,6 +24,8 @@ const (
 	// the fastest fold.
 	producerRecordsMax = 50_000
 	producerLinger     = 5 * time.Millisecond
+	// closeMax is how long the end of an attempt may take to abort what it left open.
+	closeMax = 3 * time.Second
 	// channelSize bounds the records of a partition between the merger and goka.
 	channelSize = 256
 )
@@ -157,8 +159,23 @@ func (p *producer) EmitWithHeaders(
 	return finish(nil, nil)
 }
 
-// Close implements goka.Producer.
-func (p *producer) Close() error { p.i.client.Close(); return nil }
+// Close implements goka.Producer. What is open was not committed and is aborted at once, as readers
+// would else stand still behind it until it has timed out.
+func (p *producer) Close() error {
+	defer p.i.client.Close()
+	if p.i.c.Guarantee != ExactlyOnce {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeMax)
+	defer cancel()
+	if err := p.i.client.AbortBufferedRecords(ctx); err != nil {
+		return fmt.Errorf("abort what is buffered: %w", err)
+	}
+	if err := p.i.client.EndTransaction(ctx, kgo.TryAbort); err != nil {
+		return fmt.Errorf("abort transaction: %w", err)
+	}
+	return nil
+}
 
 // send puts a record on its way; an error shows at the commit.
 func (i *instance) send(r *kgo.Record) {

@@ -160,12 +160,11 @@ func (h *handler) onlyMarkers(ctx context.Context, c sarama.ConsumerGroupClaim,
 func dataAfter(ctx context.Context, brokers []string, from map[string]map[int32]int64,
 	ends kadm.ListedOffsets) (int64, error) {
 	at := map[string]map[int32]kgo.Offset{}
-	left := 0
+	left := map[string]map[int32]bool{}
 	for topic, partitions := range from {
-		at[topic] = map[int32]kgo.Offset{}
+		at[topic], left[topic] = map[int32]kgo.Offset{}, map[int32]bool{}
 		for p, offset := range partitions {
-			at[topic][p] = kgo.NewOffset().At(offset)
-			left++
+			at[topic][p], left[topic][p] = kgo.NewOffset().At(offset), true
 		}
 	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumePartitions(at),
@@ -178,21 +177,39 @@ func dataAfter(ctx context.Context, brokers []string, from map[string]map[int32]
 	ctx, cancel := context.WithTimeout(ctx, 3*transactionTimeout) // by then an open one has ended
 	defer cancel()
 	var data int64
-	for left > 0 {
+	for len(left) > 0 {
 		fetches := client.PollFetches(ctx)
-		if err := fetches.Err0(); err != nil {
+		if err := firstFetchError(fetches); err != nil {
 			return 0, fmt.Errorf("read what is left: %w", err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
-			if !r.Attrs.IsControl() {
+			end, ok := ends.Lookup(r.Topic, r.Partition)
+			if !ok || !left[r.Topic][r.Partition] {
+				return
+			}
+			if !r.Attrs.IsControl() && r.Offset < end.Offset {
 				data++
 			}
-			if end, ok := ends.Lookup(r.Topic, r.Partition); ok && r.Offset == end.Offset-1 {
-				left--
+			if r.Offset >= end.Offset-1 { // aborted records may hide the last one itself
+				delete(left[r.Topic], r.Partition)
+			}
+			if len(left[r.Topic]) == 0 {
+				delete(left, r.Topic)
 			}
 		})
 	}
 	return data, nil
+}
+
+// firstFetchError is the first error of fetches that does not pass.
+func firstFetchError(fetches kgo.Fetches) error {
+	var first error
+	fetches.EachError(func(_ string, _ int32, err error) {
+		if first == nil && !kerr.IsRetriable(err) {
+			first = err
+		}
+	})
+	return first
 }
 
 // SendClock moves stream time on in every partition of the processors that have a clock.

@@ -102,7 +102,8 @@ func (m *merger) put(i int, msg *sarama.ConsumerMessage, ok bool) {
 func stampArrival(msg *sarama.ConsumerMessage) {
 	for i := len(msg.Headers) - 1; i >= 0; i-- {
 		if h := msg.Headers[i]; h != nil && string(h.Key) == HeaderArrival {
-			if t, err := time.Parse(time.RFC3339Nano, string(h.Value)); err == nil {
+			t, err := time.Parse(time.RFC3339Nano, string(h.Value))
+			if err == nil && believable(t.UnixMilli(), msg.Timestamp.UnixMilli()) {
 				own := strconv.AppendInt(nil, msg.Timestamp.UnixMilli(), 10)
 				msg.Headers = append(msg.Headers,
 					&sarama.RecordHeader{Key: []byte(timestampHeader), Value: own})

@@ -126,8 +126,11 @@ func (s *store) Get(key string) ([]byte, error) {
 		return nil, err
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if newer, known := s.peek(key); known {
+		return newer, nil // written while the disk was read
+	}
 	s.keep(key, row)
-	s.mu.Unlock()
 	return row, nil
 }
 

@@ -73,7 +73,8 @@ func (t *task) process(m *Message) error {
 		}
 		return t.fireOverdue()
 	}
-	if m.HasKey && PartitionOf(m.Key, t.partitions) != t.partition {
+	if m.HasKey && PartitionOf(m.Key, t.partitions) != t.partition &&
+		len(m.Key)+len(m.Value) <= leadHomeMax {
 		t.leadHome(m)
 		return nil
 	}
@@ -86,6 +87,10 @@ func (t *task) process(m *Message) error {
 	}
 	return t.settle()
 }
+
+// leadHomeMax bounds what is led home: a broker takes a record by its compressed size, so one can
+// be larger than a producer may send. A larger one is given to Fold, which must refuse it.
+const leadHomeMax = 512 << 10
 
 // leadHome sends a record that lies in another partition than its key's to its own. It is not
 // folded here, where its key's row does not belong.
@@ -270,15 +275,27 @@ func arrivalHeader(ms int64) Header {
 		Value: []byte(time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.999Z07:00"))}
 }
 
-// ArrivalOf is the arrival time of a record in ms: its header's, where that is RFC 3339, else its
-// timestamp.
+// arrivalAheadMax is how far, in ms, the header arrival-time may lie after the record's own
+// timestamp to be believed. One header from a clock that is years ahead would else move stream
+// time there, and all that is due until then would be done.
+const arrivalAheadMax = 24 * 60 * 60 * 1000
+
+// ArrivalOf is the arrival time of a record in ms: its header's, where that is RFC 3339 and not
+// far ahead, else its timestamp. A timestamp of zero is none.
 func ArrivalOf(headers []Header, timestamp int64) int64 {
 	for i := len(headers) - 1; i >= 0; i-- {
 		if headers[i].Key == HeaderArrival {
-			if t, err := time.Parse(time.RFC3339Nano, string(headers[i].Value)); err == nil {
+			t, err := time.Parse(time.RFC3339Nano, string(headers[i].Value))
+			if err == nil && believable(t.UnixMilli(), timestamp) {
 				return t.UnixMilli()
 			}
 		}
 	}
 	return timestamp
+}
+
+// believable tells whether an arrival time may belong to a record with a timestamp, in ms; one
+// that is not above zero is none.
+func believable(arrival, timestamp int64) bool {
+	return timestamp <= 0 || arrival <= timestamp+arrivalAheadMax
 }
