@@ -12,9 +12,10 @@ package tables
 
 import "cmp"
 
-// least and most are the two ways in which a register keeps one of two values. Zero is "unset".
-func least[T ~int64](a, b T) T {
-	if a == 0 || (b != 0 && b < a) {
+// least is how a register keeps the smaller of two values; the zero value is "unset".
+func least[T cmp.Ordered](a, b T) T {
+	var unset T
+	if a == unset || (b != unset && b < a) {
 		return b
 	}
 	return a

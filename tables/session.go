@@ -49,7 +49,7 @@ func compareOrigins(a, b *Origin) int {
 
 func (v *Verdict) merge(o *Verdict) {
 	v.Known = v.Known || o.Known
-	v.Self = least2(v.Self, o.Self)
+	v.Self = least(v.Self, o.Self)
 	if o.DuplicateOf.ID != "" && (v.DuplicateOf.ID == "" ||
 		compareOrigins(&o.DuplicateOf, &v.DuplicateOf) < 0) {
 		v.DuplicateOf = o.DuplicateOf
@@ -70,7 +70,7 @@ func (v *Verdict) clear(starts []Start) {
 
 // Merge joins another part of the same session into s.
 func (s *Session) Merge(o *Session) {
-	s.StationID = least2(s.StationID, o.StationID)
+	s.StationID = least(s.StationID, o.StationID)
 	for _, start := range o.Starts {
 		s.Starts = mergeStart(s.Starts, start)
 		s.Low, s.LastStart = least(s.Low, start.At), max(s.LastStart, start.At)
@@ -89,14 +89,6 @@ func (s *Session) Merge(o *Session) {
 	s.Verdict.clear(s.Starts)
 	s.Settled = s.Settled || o.Settled
 	s.Overdue = (s.Overdue || o.Overdue) && len(s.Ends) == 0
-}
-
-// least2 keeps the smaller of two texts of which an empty one is unset.
-func least2[T ~string](a, b T) T {
-	if a == "" || (b != "" && b < a) {
-		return b
-	}
-	return a
 }
 
 // ConnectorID is where the session was: what its start says, else its end; empty for neither.
