@@ -63,6 +63,19 @@ test-faults: kafka-jars need-java ## kill and disturb instances and a real Kafka
 	go test -tags "integration faults" -count=1 -timeout 60m -run '^TestFaults$$' -v \
 		./internal/e2e -faults.seed $(SEED) -faults.events $(EVENTS) -faults.kills $(KILLS)
 
+# The marks compare what ran in one run of them: see benchmarks/marks/doc.go.
+RUN        ?= .
+KEYS       ?= 100000
+ROWS       ?= 2000000
+CPUPROFILE ?=
+
+.PHONY: marks
+marks: EVENTS = 2000000
+marks: kafka-jars need-java ## measure the engine and stock goka on a real Kafka (RUN=fold, EVENTS, KEYS, ROWS, CPUPROFILE=dir)
+	go build -o bin/marks ./benchmarks/marks
+	bin/marks -run '$(RUN)' -events $(EVENTS) -keys $(KEYS) -rows $(ROWS) \
+		-cpuprofile '$(CPUPROFILE)' -results $(RESULTS)/marks.txt $(ARGS)
+
 .PHONY: need-java
 need-java:
 	@found=$$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' || true); \
