@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/lovoo/goka"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Guarantee is what is promised of every record.
@@ -41,9 +43,32 @@ type Config struct {
 	// IdleAfter is how long a partition is silent before a clock record moves its stream time on:
 	// 10 s by default. Below zero: never.
 	IdleAfter time.Duration
-	Log       *slog.Logger
-	Metrics   *Metrics
+	// Standby keeps a copy of the partitions that other instances own up to date, so that what is
+	// taken over from them is there at once. It costs the disk and the reading of the whole table.
+	Standby bool
+	// StayOnStop keeps the place in the group at a clean stop, for an instance that is back within
+	// SessionTimeout: its partitions do not move. Without it they move at once.
+	StayOnStop bool
+	// OnRestore is told how a restore of the table goes on, ten times a second and when it is done;
+	// nil for nobody.
+	OnRestore func(Restore)
+	// OnState is told when the partitions change that are owned or active; nil for nobody.
+	OnState func(State)
+	Log     *slog.Logger
+	Metrics *Metrics
 }
+
+// State is what an instance has of its group's partitions.
+type State struct {
+	Group string
+	// Member tells that the group has assigned partitions, or none, to this instance.
+	Member bool
+	// Owned partitions are assigned, Active ones are restored and read, too.
+	Owned, Active int
+}
+
+// Ready tells whether everything that is assigned is read.
+func (s State) Ready() bool { return s.Member && s.Active == s.Owned }
 
 func (c Config) withDefaults() (Config, error) {
 	if len(c.Brokers) == 0 || c.StateDir == "" || c.Instance == "" || c.Log == nil {
@@ -79,39 +104,41 @@ const sessionTimeout = 10 * time.Second
 // instance's open transaction hides everything after it from readers for that long.
 const transactionTimeout = 10 * time.Second
 
-// protocol is the Kafka version that sarama speaks: new enough for static membership and for
-// committed reads with stable offsets, and old enough for every broker that is still supported.
+// protocol is the Kafka version that sarama speaks: old enough for every broker that is still
+// supported.
 var protocol = sarama.V2_7_0_0
 
-// saramaConfig is a configuration of sarama with retries that outlast the restart of a broker.
-func saramaConfig(c Config) *sarama.Config {
+// saramaConfig is a configuration of sarama, through which goka looks at topics, with retries that
+// outlast the restart of a broker.
+func saramaConfig() *sarama.Config {
 	s := goka.DefaultConfig()
 	s.Version = protocol
 	s.Metadata.Retry.Max, s.Metadata.Retry.Backoff = 120, 250*time.Millisecond
-	s.Consumer.Offsets.Initial = sarama.OffsetOldest
-	s.Consumer.Offsets.Retry.Max = 100
-	s.Consumer.Offsets.AutoCommit.Enable = false
-	s.Consumer.IsolationLevel = sarama.ReadCommitted
-	s.Consumer.Fetch.Default = 1 << 20
-	s.Consumer.MaxWaitTime = 100 * time.Millisecond
-	// The merger leaves the topics that are ahead unread; the others must not wait for them.
-	s.Consumer.MaxProcessingTime = 10 * time.Millisecond
-	s.Consumer.Group.Session.Timeout = c.SessionTimeout
-	s.Consumer.Group.Heartbeat.Interval = min(c.SessionTimeout/5, 2*time.Second)
-	s.Consumer.Group.Rebalance.Retry.Max = 20
-	s.Consumer.Group.Rebalance.Timeout = 30 * time.Second
 	return s
 }
 
 // topicManager is goka's way to topics. The engine's topics exist before it runs; goka only
 // looks at them.
-func topicManager(c Config) goka.TopicManagerBuilder {
-	return func(brokers []string) (goka.TopicManager, error) {
-		t := goka.NewTopicManagerConfig()
-		t.Table.Replication, t.Stream.Replication = 1, 1
-		return goka.NewTopicManager(brokers, saramaConfig(c), t)
-	}
+func topicManager(brokers []string) (goka.TopicManager, error) {
+	t := goka.NewTopicManagerConfig()
+	t.Table.Replication, t.Stream.Replication = 1, 1
+	return goka.NewTopicManager(brokers, saramaConfig(), t)
 }
+
+// clientLog is a slog.Logger as franz-go wants one. What it calls information is of use to who
+// looks for the reason of something, and told at debug.
+type clientLog struct{ log *slog.Logger }
+
+// Level implements kgo.Logger.
+func (c clientLog) Level() kgo.LogLevel {
+	if c.log.Enabled(context.Background(), slog.LevelDebug) {
+		return kgo.LogLevelInfo
+	}
+	return kgo.LogLevelNone
+}
+
+// Log implements kgo.Logger.
+func (c clientLog) Log(_ kgo.LogLevel, text string, args ...any) { c.log.Debug(text, args...) }
 
 // printer is a slog.Logger as goka wants one. goka says much that is of no use to anybody, so it
 // is told at debug.

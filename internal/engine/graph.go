@@ -14,7 +14,6 @@ func (p *Processor) Graph() *goka.GroupGraph {
 	return p.graph(func(ctx goka.Context, value any) {
 		back.ctx = ctx
 		m := messageOf(ctx, value)
-		m.Arrival = ArrivalOf(m.Headers, m.Timestamp)
 		if err := t.process(m); err != nil {
 			ctx.Fail(err)
 		}

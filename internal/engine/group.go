@@ -4,287 +4,458 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// buildGroup joins the consumer group.
-func (i *instance) buildGroup(
-	brokers []string,
-	group, clientID string,
-) (sarama.ConsumerGroup, error) {
-	s := saramaConfig(i.c)
-	s.ClientID = clientID
-	client, err := sarama.NewClient(brokers, s)
-	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
-	}
-	g, err := sarama.NewConsumerGroupFromClient(group, client)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("join group %q: %w", group, err), client.Close())
-	}
-	return &consumerGroup{ConsumerGroup: g, i: i, client: client}, nil
+// Bounds of a member of the group.
+const (
+	// fenceMax bounds the fencing of dead owners at a takeover.
+	fenceMax = 5 * time.Second
+	// heartbeatMax is how late a member may learn that the group agrees anew.
+	heartbeatMax = 300 * time.Millisecond
+	// rebalanceTimeout is how long the group waits for a member that commits what it gives up.
+	rebalanceTimeout = 30 * time.Second
+	fetchWait        = 100 * time.Millisecond
+	// fetchBytesMax and fetchPartitionBytesMax bound one answer, compressed.
+	fetchBytesMax          = 16 << 20
+	fetchPartitionBytesMax = 1 << 20
+)
+
+// group is the instance's place in the consumer group, as goka's sarama.ConsumerGroup. The group
+// is kept by franz-go, cooperatively: partitions that stay are read on while the group agrees.
+// goka knows sessions only, in which nothing moves; so it is given one session after another, each
+// of the partitions that are ours and restored, and what takes long happens beside them.
+type group struct {
+	i       *instance
+	ctx     context.Context
+	client  *kgo.Client
+	started chan struct{} // closed when client is there
+	changes chan change
+
+	mu    sync.Mutex
+	owned map[int32]*part // assigned; restored or not
 }
 
-// consumerGroup re-joins by itself after a rebalance: goka would sleep five seconds before.
-type consumerGroup struct {
-	sarama.ConsumerGroup
-	i      *instance
-	client sarama.Client
-}
-
-// Consume implements sarama.ConsumerGroup.
-func (g *consumerGroup) Consume(
-	ctx context.Context,
-	topics []string,
-	h sarama.ConsumerGroupHandler,
-) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	g.i.fatal = cancel
-	for {
-		err := g.ConsumerGroup.Consume(ctx, topics, &handler{inner: h, i: g.i, client: g.client})
-		if cause := context.Cause(ctx); cause != nil {
-			if errors.Is(cause, context.Canceled) {
-				return nil
-			}
-			return cause
-		}
-		if err != nil {
-			return err
-		}
-		g.i.c.Metrics.rebalanced(g.i.p.Group)
-	}
-}
-
-// Close implements sarama.ConsumerGroup.
-func (g *consumerGroup) Close() error {
-	return errors.Join(g.ConsumerGroup.Close(), g.client.Close())
-}
-
-// handler stands between sarama and goka for one session of the group.
-type handler struct {
-	inner  sarama.ConsumerGroupHandler
-	i      *instance
-	client sarama.Client
-	stop   chan struct{}
-	ticks  sync.WaitGroup
-
-	mu      sync.Mutex
-	waiting map[int32]*gathering
-}
-
-// gathering collects the claims of one partition until all of them are there.
-type gathering struct {
-	claims []sarama.ConsumerGroupClaim
+// change is what the sequence of goka's sessions is interrupted for.
+type change struct {
+	add    []*part
+	revoke []int32
 	done   chan struct{}
 }
 
-// session hands goka's marks to the instance instead of to sarama.
-type session struct {
-	sarama.ConsumerGroupSession
-	i *instance
+func (i *instance) buildGroup([]string, string, string) (sarama.ConsumerGroup, error) {
+	return &group{i: i, started: make(chan struct{}), changes: make(chan change),
+		owned: map[int32]*part{}}, nil
 }
 
-// MarkMessage implements sarama.ConsumerGroupSession.
-func (s *session) MarkMessage(m *sarama.ConsumerMessage, metadata string) {
-	s.MarkOffset(m.Topic, m.Partition, m.Offset+1, metadata)
-}
-
-// Commit implements sarama.ConsumerGroupSession.
-func (s *session) Commit() {}
-
-// MarkOffset implements sarama.ConsumerGroupSession. goka calls it once a record, in the order
-// of the records of a partition, when the fold has returned.
-func (s *session) MarkOffset(topic string, partition int32, offset int64, _ string) {
-	s.i.mark(topic, partition, offset)
-}
-
-// Setup implements sarama.ConsumerGroupHandler.
-func (h *handler) Setup(s sarama.ConsumerGroupSession) error {
-	i, now := h.i, time.Now()
-	i.mu.Lock()
-	i.session, i.closing = s, false
-	i.claimed = map[int32]*claimed{}
-	for _, partitions := range s.Claims() {
-		for _, p := range partitions {
-			if i.claimed[p] == nil {
-				i.claimed[p] = &claimed{next: map[string]int64{}, changelog: -1, lastClock: now}
-				i.claimed[p].lastRecord.Store(now.UnixMilli())
-			}
-		}
+// options are those of the member. A static one (KIP-345): an instance that comes back within the
+// session timeout finds its partitions unmoved.
+func (g *group) options(topics []string) []kgo.Opt {
+	c := g.i.c
+	return []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...), kgo.ClientID(g.i.transactionalID()),
+		kgo.MaxVersions(kversion.V4_0_0()), // offsets are committed by the topic's name
+		kgo.ConsumerGroup(g.i.p.Group), kgo.InstanceID(c.Instance), kgo.ConsumeTopics(topics...),
+		kgo.Balancers(balancer{}), kgo.DisableAutoCommit(), kgo.MetadataMinAge(metadataMinAge),
+		kgo.SessionTimeout(c.SessionTimeout), kgo.RebalanceTimeout(rebalanceTimeout),
+		kgo.HeartbeatInterval(min(c.SessionTimeout/5, heartbeatMax)),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(fetchWait), kgo.FetchMaxBytes(fetchBytesMax),
+		kgo.FetchMaxPartitionBytes(fetchPartitionBytesMax),
+		kgo.OnPartitionsAssigned(g.assigned), kgo.OnPartitionsRevoked(g.revoked),
+		kgo.WithLogger(
+			clientLog{c.Log},
+		), kgo.OnPartitionsLost(g.lost), kgo.AdjustFetchOffsetsFn(g.offsets), kgo.WithHooks(g),
 	}
-	i.mu.Unlock()
-	h.waiting = map[int32]*gathering{}
-	if err := h.inner.Setup(&session{s, i}); err != nil {
+}
+
+// Consume implements sarama.ConsumerGroup: it returns when ctx is done or the attempt has failed.
+func (g *group) Consume(ctx context.Context, topics []string, h sarama.ConsumerGroupHandler) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	g.i.fatal, g.ctx = cancel, ctx
+	if err := g.i.failed(); err != nil {
 		return err
 	}
-	h.stop = make(chan struct{})
-	h.ticks.Go(func() { h.tick(s) })
-	h.ticks.Go(func() { h.wake(s) })
+	alive, kill := context.WithCancel(context.Background())
+	defer kill()
+	client, err := kgo.NewClient(append(g.options(topics), kgo.WithContext(alive))...)
+	if err != nil {
+		return fmt.Errorf("join group: %w", err)
+	}
+	g.client, g.i.group = client, client
+	close(g.started)
+	var working sync.WaitGroup
+	working.Go(func() { g.poll(ctx) })
+	working.Go(func() { g.i.commitEvery(ctx) })
+	err = g.sessions(ctx, h)
+	if err != nil {
+		g.i.fail(err)
+	}
+	cancel(nil)
+	working.Wait()
+	return g.end(kill)
+}
+
+// end commits what was folded, unless the attempt has failed, leaves the group and closes the
+// stores. kill ends the client's requests, which would else wait for a broker that is away.
+func (g *group) end(kill func()) error {
+	i := g.i
+	ctx, stop := context.WithTimeout(context.Background(), closeMax)
+	defer stop()
+	err := i.failed()
+	if err == nil {
+		err = i.commit(ctx)
+	}
+	if err == nil && !i.c.StayOnStop {
+		g.leave(ctx)
+	}
+	i.membership.member, i.membership.generation = g.client.GroupMetadata()
+	kill()
+	g.client.Close()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, p := range g.owned {
+		<-p.restored
+		if p.store != nil {
+			err = errors.Join(err, p.store.close())
+		}
+	}
+	return err
+}
+
+// leave gives the place in the group up, so that the partitions move at once and not when the
+// session has timed out. The client does not do that for a static member.
+func (g *group) leave(ctx context.Context) {
+	q := kmsg.NewPtrLeaveGroupRequest()
+	q.Group = g.i.p.Group
+	q.MemberID, _ = g.client.GroupMetadata()
+	m := kmsg.NewLeaveGroupRequestMember()
+	m.MemberID, m.InstanceID = q.MemberID, &g.i.c.Instance
+	q.Members = append(q.Members, m)
+	if _, err := q.RequestWith(ctx, g.client); err != nil {
+		g.i.c.Log.Warn("the group could not be left; its partitions move after the session timeout",
+			"group", g.i.p.Group, "error", err)
+	}
+}
+
+// Errors implements sarama.ConsumerGroup.
+func (g *group) Errors() <-chan error { return nil }
+
+// Close implements sarama.ConsumerGroup.
+func (g *group) Close() error { return nil }
+
+// Pause implements sarama.ConsumerGroup.
+func (g *group) Pause(map[string][]int32) {}
+
+// Resume implements sarama.ConsumerGroup.
+func (g *group) Resume(map[string][]int32) {}
+
+// PauseAll implements sarama.ConsumerGroup.
+func (g *group) PauseAll() {}
+
+// ResumeAll implements sarama.ConsumerGroup.
+func (g *group) ResumeAll() {}
+
+// numbers are the partitions of an assignment, whose topics all have the same.
+func numbers(assignment map[string][]int32) []int32 {
+	for _, partitions := range assignment {
+		return partitions
+	}
 	return nil
 }
 
-// tick commits at every interval.
-func (h *handler) tick(s sarama.ConsumerGroupSession) {
-	ticker := time.NewTicker(h.i.c.CommitInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-h.stop:
-			return
-		case <-s.Context().Done():
-			return
-		case <-ticker.C:
-			if err := h.i.commitRunning(); err != nil {
-				h.i.fatal(err)
-				return
-			}
-			h.i.moveClock()
+// assigned takes partitions on: those that a dead owner left an open transaction on are freed, and
+// their tables are restored beside what runs. The group's offsets are fetched when it returns.
+func (g *group) assigned(_ context.Context, client *kgo.Client, assignment map[string][]int32) {
+	<-g.started
+	member, _ := client.GroupMetadata()
+	added := numbers(assignment)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ctx.Err() != nil {
+		return
+	}
+	if len(g.owned) > 0 && member != g.i.member() {
+		g.i.fail(errExpelled)
+		return
+	}
+	g.i.memberID.Store(&member)
+	var parts []*part
+	for _, n := range added {
+		if g.owned[n] == nil {
+			g.owned[n] = g.i.newPart(n)
+			parts = append(parts, g.owned[n])
 		}
 	}
+	owned := len(g.owned)
+	g.i.tell(func(s *State) { s.Member, s.Owned = true, owned })
+	if len(parts) == 0 {
+		return
+	}
+	g.fence(added)
+	go g.take(parts)
 }
 
-// wake ends a commit that waits for folds of a session that is over.
-func (h *handler) wake(s sarama.ConsumerGroupSession) {
-	select {
-	case <-s.Context().Done():
-	case <-h.stop:
-	}
-	h.i.mu.Lock()
-	h.i.closing = true
-	h.i.folded.Broadcast()
-	h.i.mu.Unlock()
-}
-
-// Cleanup implements sarama.ConsumerGroupHandler: goka stops its folds, then what they did is
-// committed in the same generation, which the coordinator refuses if it is over, and then the
-// stores are let go.
-func (h *handler) Cleanup(s sarama.ConsumerGroupSession) error {
-	i := h.i
-	if h.stop != nil {
-		close(h.stop)
-		h.ticks.Wait()
-	}
-	err := h.inner.Cleanup(&session{s, i})
-	if err == nil && h.stop != nil && i.failed() == nil {
-		if e := i.commit(); e != nil {
-			i.fatal(e)
-			err = e
-		}
-	}
-	i.mu.Lock()
-	stores := i.stores
-	i.stores, i.claimed = map[storeKey]*store{}, nil
-	i.mu.Unlock()
-	for _, st := range stores {
-		err = errors.Join(err, st.release())
-	}
-	return err
-}
-
-// ConsumeClaim implements sarama.ConsumerGroupHandler. sarama calls it once a topic and
-// partition; goka gets one call a partition, with all its topics merged.
-func (h *handler) ConsumeClaim(s sarama.ConsumerGroupSession, c sarama.ConsumerGroupClaim) error {
-	g, last := h.gather(s, c)
-	if !last {
-		select {
-		case <-g.done:
-		case <-s.Context().Done():
-		}
-		return nil
-	}
-	defer close(g.done)
-	ends := make([]int64, len(g.claims))
-	for n, claim := range g.claims {
-		end, err := h.client.GetOffset(claim.Topic(), claim.Partition(), sarama.OffsetNewest)
-		if err != nil {
-			return fmt.Errorf("end of %s/%d: %w", claim.Topic(), claim.Partition(), err)
-		}
-		ends[n] = end
-	}
-	ctx, cancel := context.WithCancel(s.Context())
+// fence frees partitions of what dead owners left open. That it fails costs time, not truth: what
+// is open ends when it times out.
+func (g *group) fence(partitions []int32) {
+	i := g.i
+	ctx, cancel := context.WithTimeout(g.ctx, fenceMax)
 	defer cancel()
-	merged := &mergedClaim{
-		ConsumerGroupClaim: c,
-		messages:           make(chan *sarama.ConsumerMessage, channelSize),
+	began := time.Now()
+	ids, err := fence(ctx, i.producer, i.p.Table(), partitions, i.transactionalID())
+	if err != nil && g.ctx.Err() == nil {
+		i.c.Log.Warn("open transactions of former owners could not be ended, and are waited for",
+			"group", i.p.Group, "partitions", partitions, "error", err)
 	}
-	var feeding sync.WaitGroup
-	feeding.Go(func() {
-		defer close(merged.messages)
-		m := newMerger(g.claims, ends)
-		m.gaveUp, m.look = h.i.c.Metrics.gaveUp, h.onlyMarkers
-		h.feed(ctx, m, c.Partition(), merged.messages)
-	})
-	err := h.inner.ConsumeClaim(&session{s, h.i}, merged)
-	cancel()
-	feeding.Wait()
-	return err
+	for _, id := range ids {
+		i.c.Log.Info("a former owner's open transaction was ended", "group", i.p.Group,
+			"transactional_id", id, "took", time.Since(began).Round(time.Millisecond))
+		i.c.Metrics.fenced(i.p.Group)
+	}
 }
 
-// gather registers a claim and tells whether it was the last of its partition.
-func (h *handler) gather(
-	s sarama.ConsumerGroupSession,
-	c sarama.ConsumerGroupClaim,
-) (*gathering, bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	g := h.waiting[c.Partition()]
-	if g == nil {
-		g = &gathering{done: make(chan struct{})}
-		h.waiting[c.Partition()] = g
+// take restores partitions.
+func (g *group) take(parts []*part) {
+	byNumber := map[int32]*part{}
+	for _, p := range parts {
+		byNumber[p.id] = p
 	}
-	g.claims = append(g.claims, c)
-	topics := 0
-	for _, partitions := range s.Claims() {
-		if slices.Contains(partitions, c.Partition()) {
-			topics++
+	err := g.restore(byNumber)
+	for try := 1; try < restoreTries && errors.Is(err, kerr.OffsetOutOfRange); try++ {
+		// The log was cut between the question where it begins and the reading.
+		for _, p := range parts {
+			if p.store != nil {
+				err = errors.Join(err, p.store.close())
+				p.store, p.task = nil, nil
+			}
+		}
+		err = g.restore(byNumber)
+	}
+	if err != nil {
+		g.i.fail(fmt.Errorf("restore: %w", err))
+	}
+	for _, p := range parts {
+		close(p.restored)
+	}
+}
+
+func (g *group) restore(parts map[int32]*part) error {
+	i, wanted := g.i, make([]int32, 0, len(parts))
+	for n := range parts {
+		wanted = append(wanted, n)
+	}
+	copies, err := i.open(g.ctx, wanted, i.pool.take(wanted))
+	if err != nil {
+		return err
+	}
+	for _, c := range copies { // known from here on to whoever closes the stores
+		parts[c.store.partition].store = c.store
+	}
+	if err := i.pool.resume(g.ctx); err != nil {
+		return err
+	}
+	return i.restore(g.ctx, copies, func(c *copyOf) error {
+		return parts[c.store.partition].begin(c.store)
+	})
+}
+
+// offsets decides where new partitions are read from. The table itself tells what it was made of;
+// the group's offsets are held against that. They differ when they have expired, or were reset:
+// then the table is right.
+func (g *group) offsets(ctx context.Context,
+	committed map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	parts, err := g.wait(ctx, committed)
+	if err != nil {
+		return nil, err
+	}
+	starts, ends, err := g.i.bounds(ctx, g.i.p.topics()...)
+	if err != nil {
+		return nil, fmt.Errorf("bounds of inputs: %w", err)
+	}
+	from := map[string]map[int32]kgo.Offset{}
+	for topic, partitions := range committed {
+		from[topic] = map[int32]kgo.Offset{}
+		for n, at := range partitions {
+			p := parts[n]
+			if p == nil {
+				continue
+			}
+			start, _ := starts.Lookup(topic, n)
+			next := g.next(p, topic, at.EpochOffset().Offset, start)
+			end, _ := ends.Lookup(topic, n)
+			p.read.start(topic, next, end.Offset)
+			from[topic][n] = kgo.NewOffset().At(next)
 		}
 	}
-	slices.SortFunc(g.claims, func(a, b sarama.ConsumerGroupClaim) int {
-		order := h.i.p.topics()
-		return slices.Index(order, a.Topic()) - slices.Index(order, b.Topic())
-	})
-	return g, len(g.claims) == topics
+	c := change{done: make(chan struct{})}
+	for n, p := range parts {
+		c.add = append(c.add, p)
+		g.i.resumeFetch(g.i.p.topics(), n) // the client keeps what was paused before
+	}
+	return from, g.apply(ctx, c)
 }
 
-// mergedClaim is the claim of a partition that goka reads.
-type mergedClaim struct {
-	sarama.ConsumerGroupClaim
-	messages chan *sarama.ConsumerMessage
-}
-
-// Messages implements sarama.ConsumerGroupClaim.
-func (c *mergedClaim) Messages() <-chan *sarama.ConsumerMessage { return c.messages }
-
-// feed hands records to goka one by one. Each is counted before it is handed over, so that a
-// commit can wait until all that were are folded.
-func (h *handler) feed(
-	ctx context.Context,
-	m *merger,
-	partition int32,
-	out chan<- *sarama.ConsumerMessage,
-) {
-	h.i.mu.Lock()
-	claim := h.i.claimed[partition]
-	h.i.mu.Unlock()
-	for {
-		msg, ok := m.take(ctx)
-		if !ok || ctx.Err() != nil {
-			return // what is taken after the end may leave a gap behind it
+// wait waits until the partitions of an assignment are restored.
+func (g *group) wait(ctx context.Context,
+	committed map[string]map[int32]kgo.Offset) (map[int32]*part, error) {
+	parts := map[int32]*part{}
+	g.mu.Lock()
+	for _, partitions := range committed {
+		for n := range partitions {
+			if p := g.owned[n]; p != nil {
+				parts[n] = p
+			}
 		}
-		h.i.gate.RLock()
-		claim.delivered.Add(1)
-		claim.lastRecord.Store(time.Now().UnixMilli())
+	}
+	g.mu.Unlock()
+	for _, p := range parts {
 		select {
-		case out <- msg:
-			h.i.gate.RUnlock()
+		case <-p.restored:
 		case <-ctx.Done():
-			h.i.gate.RUnlock()
-			return // the next one must not overtake this one
+			return nil, ctx.Err()
 		}
 	}
+	return parts, g.i.failed()
+}
+
+// next is where a topic of a partition is read from; committed is below zero for never.
+func (g *group) next(p *part, topic string, committed int64, start kadm.ListedOffset) int64 {
+	next, known := p.progress[topic]
+	log := g.i.c.Log.With("group", g.i.p.Group, "topic", topic, "partition", p.id)
+	switch {
+	case known:
+		if committed != next && committed >= 0 {
+			log.Warn("the group's offset is not the table's, which counts", "group_offset",
+				committed, "table_offset", next)
+			g.i.c.Metrics.offsetMismatch(g.i.p.Group)
+		}
+	case committed < 0:
+		next = 0
+	default:
+		if !p.known {
+			log.Warn("the table is empty but the group has read: what it read before is not "+
+				"in the table; to fold it, reset the group's offsets", "group_offset", committed)
+			g.i.c.Metrics.offsetMismatch(g.i.p.Group)
+		}
+		next = committed
+	}
+	if next < start.Offset && (known || committed >= 0) {
+		log.Warn("records were deleted before they were read", "next", next, "begin", start.Offset)
+	}
+	return max(next, start.Offset)
+}
+
+// apply hands a change to the sequence of sessions and waits until it is done.
+func (g *group) apply(ctx context.Context, c change) error {
+	select {
+	case g.changes <- c:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-g.ctx.Done():
+		return g.ctx.Err()
+	}
+	select {
+	case <-c.done:
+	case <-g.ctx.Done():
+	}
+	return g.i.failed()
+}
+
+// revoked gives partitions up: what was folded of them is committed before it returns.
+func (g *group) revoked(ctx context.Context, _ *kgo.Client, assignment map[string][]int32) {
+	<-g.started
+	partitions := numbers(assignment)
+	if len(partitions) == 0 || g.ctx.Err() != nil {
+		return // at the end of the attempt, end does it
+	}
+	if err := g.apply(ctx, change{revoke: partitions, done: make(chan struct{})}); err != nil {
+		g.i.fail(err)
+	}
+}
+
+// lost keeps all that was not committed from being committed: who has the partitions now may have
+// folded already.
+func (g *group) lost(_ context.Context, _ *kgo.Client, assignment map[string][]int32) {
+	<-g.started
+	if g.ctx.Err() == nil && len(numbers(assignment)) > 0 {
+		g.i.expelled.Store(true) // OnGroupManageError tells why
+	}
+}
+
+// OnGroupManageError implements kgo.HookGroupManageError. The client joins again by itself, which
+// is as good as a new attempt as long as there is nothing to forget.
+func (g *group) OnGroupManageError(err error) {
+	if g.ctx.Err() == nil && (g.i.expelled.Load() || classify(err).decision == stop) {
+		g.i.fail(fmt.Errorf("lost the place in the group: %w", err))
+	}
+}
+
+// poll fetches records and hands them to the readers of their partitions.
+func (g *group) poll(ctx context.Context) {
+	i := g.i
+	for ctx.Err() == nil {
+		fetches := g.client.PollFetches(ctx)
+		if err := i.fetchErrors(fetches); err != nil {
+			i.fail(fmt.Errorf("read inputs: %w", err))
+			return
+		}
+		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
+			p := i.part(f.Partition)
+			if p == nil {
+				return // revoked meanwhile
+			}
+			bytes, full := p.read.feed(f.Topic, f.Records, f.HighWatermark)
+			i.queued.Add(bytes)
+			if full {
+				g.client.PauseFetchPartitions(map[string][]int32{f.Topic: {f.Partition}})
+				i.c.Metrics.paused(f.Topic)
+				if !p.read.isPaused(f.Topic) { // folded meanwhile
+					i.resumeFetch([]string{f.Topic}, f.Partition)
+				}
+			}
+		})
+		for i.queued.Load() > queueBytesMax && i.starving.Load() == 0 {
+			select {
+			case <-ctx.Done():
+				return
+			case <-i.room:
+			}
+		}
+	}
+}
+
+// resumeFetch has topics of a partition fetched again.
+func (i *instance) resumeFetch(topics []string, partition int32) {
+	again := map[string][]int32{}
+	for _, topic := range topics {
+		again[topic] = []int32{partition}
+	}
+	i.group.ResumeFetchPartitions(again)
+}
+
+// fetchErrors is the first error of fetches that does not pass; the client tries again after those
+// that do.
+func (i *instance) fetchErrors(fetches kgo.Fetches) error {
+	var first error
+	fetches.EachError(func(topic string, partition int32, err error) {
+		switch {
+		case errors.Is(err, context.Canceled), errors.Is(err, kgo.ErrClientClosed):
+		case classify(err).decision == retry:
+			i.c.Log.Debug("fetch", "topic", topic, "partition", partition, "error", err)
+		case first == nil:
+			first = fmt.Errorf("%s/%d: %w", topic, partition, err)
+		}
+	})
+	return first
 }

@@ -57,8 +57,8 @@ func bind(ctx context.Context, admin *kadm.Client, p *Processor, c Config, dir s
 
 // openOrRebuild opens a store; one that is corrupt is thrown away, with a warning, and built anew
 // from its changelog. A processor that ended for it would end again at every start.
-func (i *instance) openOrRebuild(path, topic string, partition int32, owned bool) (*store, error) {
-	s, err := openStore(path, topic, partition, owned)
+func (i *instance) openOrRebuild(path, topic string, partition int32) (*store, error) {
+	s, err := openStore(path, topic, partition)
 	if err == nil || !corrupt(err) {
 		return s, err
 	}
@@ -68,7 +68,7 @@ func (i *instance) openOrRebuild(path, topic string, partition int32, owned bool
 	if err := os.RemoveAll(path); err != nil {
 		return nil, fmt.Errorf("remove corrupt store: %w", err)
 	}
-	return openStore(path, topic, partition, owned)
+	return openStore(path, topic, partition)
 }
 
 // corrupt tells whether opening a store failed for what is in it, and not for what is around it,

@@ -4,80 +4,82 @@ import (
 	"context"
 	"fmt"
 	"hash"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/IBM/sarama"
 	"github.com/lovoo/goka"
 	"github.com/lovoo/goka/storage"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // Bounds of an instance.
 const (
-	// producerRecordsMax bounds the records that are under way to the broker: some 100 ms of
-	// the fastest fold.
+	// producerRecordsMax bounds the records that are under way to the broker.
 	producerRecordsMax = 50_000
 	producerLinger     = 5 * time.Millisecond
-	// closeMax is how long the end of an attempt may take to abort what it left open.
+	// metadataMinAge is how soon a client asks anew where partitions are, when it was told that
+	// they are elsewhere. The client's own five seconds are a pause of everything.
+	metadataMinAge = 50 * time.Millisecond
+	// closeMax is how long the end of an attempt may take to commit or abort what it left open.
 	closeMax = 3 * time.Second
-	// channelSize bounds the records of a partition between the merger and goka.
-	channelSize = 256
+	// channelSize bounds goka's channel of a partition: it holds calls, not records.
+	channelSize = 1
+	// queueBytesMax bounds what is fetched and not yet folded, of all partitions.
+	queueBytesMax = 64 << 20
 )
 
+// errExpelled ends an attempt whose member is in the group no more: what it did is forgotten.
+var errExpelled = fmt.Errorf("this member was expelled from the group: %w", kerr.UnknownMemberID)
+
 // instance is one attempt to run a processor: it lives until an error ends it, and Run makes the
-// next one. Its units of work are cut by commit: between two commits records are folded, rows
-// are changed in the stores' memory and outputs are sent; commit makes all of it count at once.
+// next one. Its units of work are cut by commit: between two cuts records are folded, rows are
+// changed in the stores' memory and outputs are kept; then all of it is sent and made to count at
+// once, while the next unit runs.
 //
-// Lock order: gate, then mu.
+// Lock order: commitMu, gate, mu.
 type instance struct {
-	p      *Processor
-	c      Config
-	client *kgo.Client
+	p *Processor
+	c Config
 	// partitions is how many each input has.
 	partitions int32
+	producer   *kgo.Client
+	group      *kgo.Client
+	pool       *pool
 
-	// gate is held for reading while a record is handed to goka, and for writing by commit.
-	gate    sync.RWMutex
-	mu      sync.Mutex
-	stores  map[storeKey]*store
-	claimed map[int32]*claimed // partitions of the running session
-	session sarama.ConsumerGroupSession
+	// commitMu lets one unit of work be committed at a time.
+	commitMu sync.Mutex
+	// gate is held for reading while a batch is folded, and for writing by cut.
+	gate   sync.RWMutex
+	mu     sync.Mutex
+	parts  map[int32]*part // partitions that are restored and read
+	clocks []*kgo.Record   // to be sent with the next unit of work
+	wasCut chan struct{}   // closed at the next cut
 
-	waiting  atomic.Bool // commit waits for folds that run
-	folded   sync.Cond   // on mu
-	closing  bool        // the session ends: what was delivered and not folded comes again
-	produced atomic.Int64
-	failure  atomic.Pointer[error] // the first error of a producer
-	fatal    context.CancelCauseFunc
-}
-
-type storeKey struct {
-	topic     string
-	partition int32
-}
-
-// claimed is a partition that this instance owns in the running session.
-type claimed struct {
-	delivered, done atomic.Int64
-	lastRecord      atomic.Int64 // wall clock, ms; to find idle partitions
-	lastClock       time.Time
-	mu              sync.Mutex
-	next            map[string]int64 // next input offset by topic, not yet committed
-	task            *task
-	back            *liveBackend
-	loaded          bool
-	changelog       int64 // offset of the last changelog record that was sent; -1 for none
+	hurried  chan struct{} // a unit of work has become large
+	pausing  atomic.Bool   // goka's session ends: folds return
+	queued   atomic.Int64  // bytes that are fetched and not yet folded
+	starving atomic.Int64  // partitions that wait for a topic that is behind
+	room     chan struct{} // something was folded
+	memberID atomic.Pointer[string]
+	expelled atomic.Bool
+	stateMu  sync.Mutex // guards state, and lets it be told in order
+	state    State
+	// membership is the last place in the group, when the attempt has ended.
+	membership membership
+	lookups    sync.WaitGroup        // lookup tables that goka has open
+	failure    atomic.Pointer[error] // the first error
+	fatal      context.CancelCauseFunc
 }
 
 func newInstance(p *Processor, c Config, partitions int32) *instance {
-	i := &instance{p: p, c: c, partitions: partitions, stores: map[storeKey]*store{}}
-	i.folded.L = &i.mu
+	i := &instance{p: p, c: c, partitions: partitions, parts: map[int32]*part{},
+		hurried: make(chan struct{}, 1), room: make(chan struct{}, 1),
+		wasCut: make(chan struct{}), fatal: func(error) {}}
+	i.pool = &pool{i: i, copies: map[int32]*copyOf{}}
 	return i
 }
 
@@ -89,7 +91,7 @@ func (i *instance) options() []goka.ProcessorOption {
 		goka.WithProducerBuilder(i.buildProducer),
 		goka.WithConsumerGroupBuilder(i.buildGroup),
 		goka.WithConsumerSaramaBuilder(NewTableReader(i.c.Log)),
-		goka.WithTopicManagerBuilder(topicManager(i.c)),
+		goka.WithTopicManagerBuilder(i.buildTopicManager),
 		goka.WithStorageBuilder(i.buildStore),
 		goka.WithUpdateCallback(Update),
 		goka.WithPartitionChannelSize(channelSize),
@@ -99,237 +101,237 @@ func (i *instance) options() []goka.ProcessorOption {
 
 func (i *instance) transactionalID() string { return i.p.Group + "-" + i.c.Instance }
 
-// buildProducer makes the one producer of the instance. With a transaction it initialises it at
-// once: that fences a former self and ends what it left open, before the group is joined.
-func (i *instance) buildProducer(
-	brokers []string,
-	clientID string,
-	_ func() hash.Hash32,
-) (goka.Producer, error) {
-	options := []kgo.Opt{kgo.SeedBrokers(brokers...), kgo.ClientID(clientID),
-		kgo.RecordPartitioner(Partitioner(i.p.Table())), kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerBatchCompression(kgo.SnappyCompression()), kgo.ProducerLinger(producerLinger),
-		kgo.MaxBufferedRecords(producerRecordsMax), kgo.MaxVersions(kversion.V4_0_0())}
-	if i.c.Guarantee == ExactlyOnce {
-		options = append(options, kgo.TransactionalID(i.transactionalID()),
-			kgo.TransactionTimeout(transactionTimeout))
-	}
-	client, err := kgo.NewClient(options...)
-	if err != nil {
-		return nil, fmt.Errorf("make producer: %w", err)
-	}
-	i.client = client
-	if i.c.Guarantee == ExactlyOnce {
-		ctx, cancel := context.WithTimeout(context.Background(), 3*transactionTimeout)
-		defer cancel()
-		if _, _, err := client.ProducerID(ctx); err != nil {
-			client.Close()
-			return nil, fmt.Errorf("initialise transactional id %q: %w", i.transactionalID(), err)
-		}
-		if err := client.BeginTransaction(); err != nil {
-			client.Close()
-			return nil, fmt.Errorf("begin transaction: %w", err)
-		}
-	}
-	return &producer{i}, nil
-}
+// note takes note of the attempt's first error. Nothing is committed after it.
+func (i *instance) note(err error) { i.failure.CompareAndSwap(nil, &err) }
 
-// producer is the instance's client as goka's Producer. Folds do not pass through it; goka owns
-// its life.
-type producer struct{ i *instance }
-
-// Emit implements goka.Producer.
-func (p *producer) Emit(topic, key string, value []byte) *goka.Promise {
-	return p.EmitWithHeaders(topic, key, value, nil)
-}
-
-// EmitWithHeaders implements goka.Producer. The promise is kept at once: whether the record counts
-// is decided by the commit alone.
-func (p *producer) EmitWithHeaders(
-	topic, key string,
-	value []byte,
-	headers goka.Headers,
-) *goka.Promise {
-	r := &kgo.Record{Topic: topic, Key: []byte(key), Value: value}
-	for name, v := range headers {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: v})
-	}
-	p.i.send(r)
-	_, finish := goka.NewPromiseWithFinisher()
-	return finish(nil, nil)
-}
-
-// Close implements goka.Producer. What is open was not committed and is aborted at once, as readers
-// would else stand still behind it until it has timed out.
-func (p *producer) Close() error {
-	defer p.i.client.Close()
-	if p.i.c.Guarantee != ExactlyOnce {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeMax)
-	defer cancel()
-	if err := p.i.client.AbortBufferedRecords(ctx); err != nil {
-		return fmt.Errorf("abort what is buffered: %w", err)
-	}
-	if err := p.i.client.EndTransaction(ctx, kgo.TryAbort); err != nil {
-		return fmt.Errorf("abort transaction: %w", err)
-	}
-	return nil
-}
-
-// send puts a record on its way; an error shows at the commit.
-func (i *instance) send(r *kgo.Record) {
-	i.produced.Add(1)
-	i.client.Produce(context.Background(), r, func(r *kgo.Record, err error) {
-		if err != nil {
-			err = fmt.Errorf("produce to %s/%d: %w", r.Topic, r.Partition, err)
-			i.failure.CompareAndSwap(nil, &err)
-		}
-	})
-	i.c.Metrics.produced(r.Topic)
+// fail ends the attempt.
+func (i *instance) fail(err error) {
+	i.note(err)
+	i.fatal(err)
 }
 
 func (i *instance) failed() error {
 	if err := i.failure.Load(); err != nil {
 		return *err
 	}
+	if i.expelled.Load() {
+		return errExpelled
+	}
 	return nil
 }
 
-// buildStore opens the local copy of a table's partition.
+// member is the id under which the partitions were assigned.
+func (i *instance) member() string {
+	if id := i.memberID.Load(); id != nil {
+		return *id
+	}
+	return ""
+}
+
+// tell changes the state and tells of it.
+func (i *instance) tell(change func(s *State)) {
+	i.stateMu.Lock()
+	defer i.stateMu.Unlock()
+	i.state.Group = i.p.Group
+	change(&i.state)
+	i.c.Metrics.state(i.p.Group, "active", i.state.Active)
+	i.c.Metrics.state(i.p.Group, "restoring", i.state.Owned-i.state.Active)
+	if i.c.OnState != nil {
+		i.c.OnState(i.state)
+	}
+}
+
+func (i *instance) hurry() {
+	select {
+	case i.hurried <- struct{}{}:
+	default:
+	}
+}
+
+// makeRoom tells the poller that bytes were folded, or that a partition needs more to go on.
+func (i *instance) makeRoom(bytes int64) {
+	i.queued.Add(-bytes)
+	select {
+	case i.room <- struct{}{}:
+	default:
+	}
+}
+
+// openProducer makes the one producer of the instance. With a transaction it initialises it at
+// once: that fences a former self and ends what it left open, before the group is joined.
+func (i *instance) openProducer(ctx context.Context) error {
+	options := []kgo.Opt{kgo.SeedBrokers(i.c.Brokers...), kgo.ClientID(i.transactionalID()),
+		kgo.RecordPartitioner(Partitioner(i.p.Table())), kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerBatchCompression(kgo.SnappyCompression()), kgo.ProducerLinger(producerLinger),
+		kgo.MaxBufferedRecords(producerRecordsMax), kgo.WithLogger(clientLog{i.c.Log}),
+		kgo.MaxVersions(kversion.V4_0_0()), kgo.MetadataMinAge(metadataMinAge)}
+	if i.c.Guarantee == ExactlyOnce {
+		options = append(options, kgo.TransactionalID(i.transactionalID()),
+			kgo.TransactionTimeout(transactionTimeout))
+	}
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		return fmt.Errorf("make producer: %w", err)
+	}
+	if i.c.Guarantee == ExactlyOnce {
+		ctx, cancel := context.WithTimeout(ctx, 3*transactionTimeout)
+		defer cancel()
+		if _, _, err := client.ProducerID(ctx); err != nil {
+			client.Close()
+			return fmt.Errorf("initialise transactional id %q: %w", i.transactionalID(), err)
+		}
+	}
+	i.producer = client
+	return nil
+}
+
+// closeProducer ends the producer. What is open was not committed and is aborted at once, as
+// readers would else stand still behind it until it has timed out. What the broker answers to that
+// tells a transaction that has timed out from a producer that was fenced.
+func (i *instance) closeProducer() error {
+	defer i.producer.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), closeMax)
+	defer cancel()
+	err := i.producer.AbortBufferedRecords(ctx)
+	if err == nil && i.c.Guarantee == ExactlyOnce {
+		err = i.producer.EndTransaction(ctx, kgo.TryAbort)
+	}
+	if err != nil {
+		return fmt.Errorf("abort transaction: %w", err)
+	}
+	return nil
+}
+
+func (i *instance) buildProducer([]string, string, func() hash.Hash32) (goka.Producer, error) {
+	return producer{i}, nil
+}
+
+// producer is goka's Producer. Folds do not pass through it.
+type producer struct{ i *instance }
+
+// Emit implements goka.Producer.
+func (p producer) Emit(topic, key string, value []byte) *goka.Promise {
+	return p.EmitWithHeaders(topic, key, value, nil)
+}
+
+// EmitWithHeaders implements goka.Producer: what goka sends would be part of no unit of work.
+func (p producer) EmitWithHeaders(topic, _ string, _ []byte, _ goka.Headers) *goka.Promise {
+	_, finish := goka.NewPromiseWithFinisher()
+	return finish(nil, fmt.Errorf("%w: %q is written past the engine", ErrDeclaration, topic))
+}
+
+// Close implements goka.Producer.
+func (p producer) Close() error { return nil }
+
+// buildStore gives goka a partition of a table: ours is open already, lookup tables are opened and
+// restored by goka.
 func (i *instance) buildStore(topic string, partition int32) (storage.Storage, error) {
+	if topic != i.p.Table() {
+		s, err := i.openOrRebuild(i.path(topic, partition), topic, partition)
+		if err != nil {
+			return nil, err
+		}
+		i.lookups.Add(1)
+		return &lookup{store: s, i: i}, nil
+	}
+	if p := i.part(partition); p != nil {
+		return owned{p.store}, nil
+	}
+	return nil, fmt.Errorf("table of partition %d is not open", partition)
+}
+
+// lookup is a partition of a lookup table: restored, kept up to date and closed by goka.
+type lookup struct {
+	*store
+	i    *instance
+	once sync.Once
+}
+
+// Close implements storage.Storage.
+func (l *lookup) Close() error {
+	defer l.once.Do(l.i.lookups.Done)
+	return l.close()
+}
+
+func (i *instance) part(partition int32) *part {
 	i.mu.Lock()
-	_, own := i.claimed[partition]
-	i.mu.Unlock()
-	owned := own && topic == i.p.Table()
-	path := filepath.Join(i.c.StateDir, i.p.Group, fmt.Sprintf("%s.%d", topic, partition))
-	s, err := i.openOrRebuild(path, topic, partition, owned)
+	defer i.mu.Unlock()
+	return i.parts[partition]
+}
+
+// buildTopicManager gives goka its view of topics. Of our own table it shows just what the store
+// has, so that goka finds nothing to restore.
+func (i *instance) buildTopicManager(brokers []string) (goka.TopicManager, error) {
+	m, err := topicManager(brokers)
 	if err != nil {
 		return nil, err
 	}
-	if owned {
-		i.mu.Lock()
-		i.stores[storeKey{topic, partition}] = s
-		i.mu.Unlock()
+	return &tableTopics{m, i}, nil
+}
+
+type tableTopics struct {
+	goka.TopicManager
+	i *instance
+}
+
+// GetOffset implements goka.TopicManager. goka asks for the oldest and for the newest offset, and
+// restores what lies between the store's and the newest.
+func (t *tableTopics) GetOffset(topic string, partition int32, at int64) (int64, error) {
+	if topic != t.i.p.Table() {
+		return t.TopicManager.GetOffset(topic, partition, at)
 	}
-	return s, nil
+	p := t.i.part(partition)
+	if p == nil {
+		return 0, fmt.Errorf("table of partition %d is not open", partition)
+	}
+	next, err := p.store.GetOffset(-1)
+	return next + 1, err
 }
 
-func (i *instance) store(partition int32) *store {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.stores[storeKey{i.p.Table(), partition}]
-}
-
-// handle is goka's callback for every input. A failure is noted before it ends the session: once
-// that is over, goka's Fail returns, and goka marks the record as if it were folded.
-func (i *instance) handle(ctx goka.Context, value any) {
-	i.mu.Lock()
-	claim := i.claimed[ctx.Partition()]
-	i.mu.Unlock()
-	if claim == nil {
-		ctx.Fail(fmt.Errorf("record of partition %d, which is not ours", ctx.Partition()))
+// handle is goka's callback for every input.
+func (i *instance) handle(ctx goka.Context, _ any) {
+	p := i.part(ctx.Partition())
+	if p == nil {
+		i.fail(fmt.Errorf("partition %d is not ours", ctx.Partition()))
 		return
 	}
-	if err := i.ready(ctx, claim); err != nil {
-		i.failure.CompareAndSwap(nil, &err)
-		i.fatal(err)
-		ctx.Fail(err)
-		return
+	if err := p.fold(ctx); err != nil {
+		i.fail(err)
 	}
-	m := messageOf(ctx, value)
-	claim.back.ctx = ctx
-	start := time.Now()
-	if err := claim.task.process(m); err != nil {
-		i.failure.CompareAndSwap(nil, &err)
-		i.fatal(err)
-		ctx.Fail(err)
-		return
-	}
-	i.c.Metrics.processed(i.p.Group, m.Topic, time.Since(start))
 }
 
-// ready makes the task of a partition when its first record comes: its table is recovered then.
-func (i *instance) ready(ctx goka.Context, claim *claimed) error {
-	if claim.loaded {
-		return nil
-	}
-	s := i.store(ctx.Partition())
-	if s == nil {
-		return fmt.Errorf("table of partition %d is not open", ctx.Partition())
-	}
-	back := &liveBackend{i: i, s: s}
-	t := newTask(i.p, ctx.Partition(), i.partitions, back)
-	t.metrics = i.c.Metrics.task(i.p.Group, ctx.Partition())
-	if i.p.Due != nil {
-		if err := s.each(t.load); err != nil {
-			return fmt.Errorf("index timers: %w", err)
-		}
-	}
-	claim.task, claim.back, claim.loaded = t, back, true
-	return nil
-}
-
-// messageOf is goka's message as the engine's. The merger has put the arrival time in the
-// timestamp, and the timestamp in a header.
+// messageOf is goka's message as the engine's.
 func messageOf(ctx goka.Context, value any) *Message {
 	m := &Message{Topic: string(ctx.Topic()), Partition: ctx.Partition(), Offset: ctx.Offset(),
-		Key: ctx.Key(), HasKey: ctx.Key() != "", Arrival: ctx.Timestamp().UnixMilli()}
-	m.Timestamp = m.Arrival
+		Key: ctx.Key(), HasKey: ctx.Key() != "", Timestamp: ctx.Timestamp().UnixMilli()}
 	if value != nil {
 		m.Value = value.([]byte)
 	}
 	for name, v := range ctx.Headers() {
-		if name == timestampHeader {
-			if own, err := strconv.ParseInt(string(v), 10, 64); err == nil {
-				m.Timestamp = own
-			}
-			continue
-		}
 		m.Headers = append(m.Headers, Header{Key: name, Value: v})
 	}
-	slices.SortFunc(m.Headers, func(a, b Header) int {
-		if a.Key < b.Key {
-			return -1
-		}
-		return 1
-	})
+	m.Arrival = ArrivalOf(m.Headers, m.Timestamp)
 	return m
 }
 
-// liveBackend is the world of a task that runs on Kafka.
-type liveBackend struct {
-	i   *instance
-	s   *store
-	ctx goka.Context
-}
-
-func (b *liveBackend) get(key string) ([]byte, error) { return b.s.Get(key) }
-
-func (b *liveBackend) set(key string, row []byte) {
-	b.s.mu.Lock()
-	b.s.dirty[key] = row
-	b.s.mu.Unlock()
-}
-
-func (b *liveBackend) emit(r *outRecord) {
-	record := &kgo.Record{Topic: r.topic, Value: r.value}
-	if r.hasKey {
-		record.Key = []byte(r.key)
+// tellLag makes metrics of how far the partitions are behind.
+func (i *instance) tellLag() {
+	if i.c.Metrics == nil {
+		return
 	}
-	record.Headers = make([]kgo.RecordHeader, len(r.headers))
-	for n, h := range r.headers {
-		record.Headers[n] = kgo.RecordHeader{Key: h.Key, Value: h.Value}
+	now := time.Now().UnixMilli()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for id, p := range i.parts {
+		for _, topic := range i.p.topics() {
+			offsets, oldest := p.read.lag(topic)
+			seconds := 0.0
+			if offsets > 0 && oldest > 0 {
+				seconds = max(float64(now-oldest)/1000, 0)
+			}
+			i.c.Metrics.lag(i.p.Group, topic, strconv.Itoa(int(id)), offsets, seconds)
+		}
 	}
-	b.i.send(record)
-}
-
-func (b *liveBackend) lookup(topic, key string) ([]byte, error) {
-	raw, ok := b.ctx.Lookup(goka.Table(topic), key).([]byte)
-	if !ok {
-		return nil, nil
-	}
-	return raw, nil
 }
 
 // Bytes is the goka.Codec that leaves bytes as they are: whether they can be read is for the fold

@@ -8,7 +8,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -123,37 +122,6 @@ func Lag(ctx context.Context, brokers []string, procs ...*Processor) (int64, err
 		}
 	}
 	return 0, nil
-}
-
-// onlyMarkers tells whether a partition has nothing but control records from one offset to another.
-// What belongs to a transaction that is still open is not known yet, and counts as data.
-func (h *handler) onlyMarkers(ctx context.Context, c sarama.ConsumerGroupClaim,
-	from, end int64) bool {
-	at := map[string]map[int32]kgo.Offset{c.Topic(): {c.Partition(): kgo.NewOffset().At(from)}}
-	client, err := kgo.NewClient(kgo.SeedBrokers(h.i.c.Brokers...), kgo.ConsumePartitions(at),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-		kgo.FetchMaxWait(lookEvery))
-	if err != nil {
-		return false
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, 2*lookEvery)
-	defer cancel()
-	for {
-		fetches := client.PollFetches(ctx)
-		if fetches.Err0() != nil {
-			return false
-		}
-		for it := fetches.RecordIter(); !it.Done(); {
-			r := it.Next()
-			if !r.Attrs.IsControl() {
-				return false
-			}
-			if r.Offset >= end-1 {
-				return true
-			}
-		}
-	}
 }
 
 // dataAfter counts the committed records from offsets to the ends that are no control records.

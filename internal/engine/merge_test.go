@@ -1,225 +1,422 @@
 package engine
 
 import (
-	"context"
+	"cmp"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/IBM/sarama"
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// fakeClaim is a claim of partition 0 whose records a test sends.
-type fakeClaim struct {
-	topic    string
-	initial  int64
-	high     int64
-	messages chan *sarama.ConsumerMessage
-}
+// noon is when the tests of readers begin. They tell the time themselves.
+var noon = time.Unix(1_790_000_000, 0)
 
-func newFakeClaim(topic string, high int64) *fakeClaim {
-	return &fakeClaim{topic: topic, high: high, messages: make(chan *sarama.ConsumerMessage, 100)}
-}
-
-func (c *fakeClaim) Topic() string                            { return c.topic }
-func (c *fakeClaim) Partition() int32                         { return 0 }
-func (c *fakeClaim) InitialOffset() int64                     { return c.initial }
-func (c *fakeClaim) HighWaterMarkOffset() int64               { return c.high }
-func (c *fakeClaim) Messages() <-chan *sarama.ConsumerMessage { return c.messages }
-
-// send queues a record whose own timestamp is at, in seconds, and whose arrival header, where
-// there is one, is the text.
-func (c *fakeClaim) send(offset, at int64, arrival ...string) {
-	m := &sarama.ConsumerMessage{Topic: c.topic, Offset: offset, Timestamp: time.Unix(at, 0)}
-	for _, text := range arrival {
-		m.Headers = append(m.Headers,
-			&sarama.RecordHeader{Key: []byte(HeaderArrival), Value: []byte(text)})
+// record is one whose own timestamp is at, in seconds, and which has the arrival headers given.
+func record(topic string, offset, at int64, arrivals ...string) *kgo.Record {
+	r := &kgo.Record{Topic: topic, Offset: offset, Timestamp: time.Unix(at, 0)}
+	for _, text := range arrivals {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: HeaderArrival, Value: []byte(text)})
 	}
-	c.messages <- m
+	return r
 }
 
-func merge(claims ...*fakeClaim) *merger {
-	var all []sarama.ConsumerGroupClaim
-	var ends []int64
-	for _, c := range claims {
-		all = append(all, c)
-		ends = append(ends, c.high)
+// marker is a control record.
+func marker(topic string, offset int64) *kgo.Record {
+	r := record(topic, offset, 0)
+	r.Attrs = kgo.NewRecordAttrs(kgo.RecordAttrsOpts{Control: true})
+	return r
+}
+
+// reading is a reader with topics a, b and so on, each from offset 0 to the end given.
+func reading(ends ...int64) *reader {
+	var topics []string
+	for n := range ends {
+		topics = append(topics, string(rune('a'+n)))
 	}
-	return newMerger(all, ends)
+	r := newReader(topics)
+	for n, topic := range topics {
+		r.start(topic, 0, ends[n])
+	}
+	return r
 }
 
-// order takes n records and names each by topic, offset and arrival.
-func order(t *testing.T, m *merger, n int) []string {
-	t.Helper()
-	var got []string
-	for range n {
-		msg, ok := m.take(t.Context())
-		if !ok {
-			return append(got, "end")
+// feed hands records over, each to its topic, and nothing of where that ends.
+func feed(r *reader, records ...*kgo.Record) {
+	for _, record := range records {
+		r.feed(record.Topic, []*kgo.Record{record}, 0)
+	}
+}
+
+// order takes all that a reader gives at a moment, and names each by topic, offset and arrival.
+func order(r *reader, now time.Time) (got []string, wait time.Duration) {
+	for {
+		var batch []entry
+		batch, wait, _ = r.take(nil, now)
+		if len(batch) == 0 {
+			return got, wait
 		}
-		got = append(got, fmt.Sprintf("%s%d@%d", msg.Topic, msg.Offset, msg.Timestamp.Unix()))
+		for _, e := range batch {
+			got = append(got, fmt.Sprintf("%s%d@%d", e.record.Topic, e.record.Offset,
+				e.arrival/1000))
+		}
 	}
-	return got
 }
 
-func expectOrder(t *testing.T, m *merger, want ...string) {
+// expectOrder checks what a reader gives at a moment, and how long it then waits at most.
+func expectOrder(t *testing.T, r *reader, now time.Time, wait time.Duration, want ...string) {
 	t.Helper()
-	if diff := cmp.Diff(want, order(t, m, len(want))); diff != "" {
+	got, waits := order(r, now)
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
+	}
+	if waits != wait {
+		t.Errorf("waits %v, want %v", waits, wait)
 	}
 }
 
 func TestMergeSmallestArrivalFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := newFakeClaim("a", 3), newFakeClaim("b", 3)
-		for n, at := range []int64{10, 30, 40} {
-			a.send(int64(n), at)
-		}
-		for n, at := range []int64{20, 25, 50} {
-			b.send(int64(n), at)
-		}
-		start := time.Now()
-		expectOrder(t, merge(a, b), "a0@10", "b0@20", "b1@25", "a1@30", "a2@40", "b2@50")
-		if waited := time.Since(start); waited != 0 {
-			t.Errorf("waited %v with nothing missing", waited)
-		}
-	})
+	r := reading(3, 3)
+	feed(r, record("a", 0, 10), record("a", 1, 30), record("a", 2, 40),
+		record("b", 0, 20), record("b", 1, 25), record("b", 2, 50))
+	expectOrder(t, r, noon, 0, "a0@10", "b0@20", "b1@25", "a1@30", "a2@40", "b2@50")
 }
 
 func TestMergeEqualArrivalInOrderOfInputs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for range 50 {
-			a, b, c := newFakeClaim("a", 1), newFakeClaim("b", 1), newFakeClaim("c", 1)
-			c.send(0, 5)
-			b.send(0, 5)
-			a.send(0, 5)
-			expectOrder(t, merge(b, a, c), "b0@5", "a0@5", "c0@5")
+	for _, fed := range [][]string{{"c", "b", "a"}, {"a", "b", "c"}, {"b", "c", "a"}} {
+		r := newReader([]string{"b", "a", "c"})
+		for _, topic := range fed {
+			r.start(topic, 0, 1)
+			feed(r, record(topic, 0, 5))
 		}
-	})
+		expectOrder(t, r, noon, 0, "b0@5", "a0@5", "c0@5")
+	}
 }
 
-// TestMergeArrivalHeaderOverTimestamp also looks at where the record's own timestamp goes.
+// TestMergeArrivalHeaderOverTimestamp: the last header that is a time counts; where none is, or it
+// is far ahead of the timestamp, that stands.
 func TestMergeArrivalHeaderOverTimestamp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := newFakeClaim("a", 2), newFakeClaim("b", 2)
-		a.send(0, 1, "1970-01-01T00:01:40Z") // timestamp 1 s, arrival 100 s
-		b.send(0, 50)
-		b.send(1, 200, "not a time", "1970-01-01T00:01:39Z", "nor this")
-		a.send(1, 3, "nonsense") // its timestamp stands, though it is behind a0
-		m := merge(a, b)
-		first, ok := m.take(t.Context())
-		if !ok || first.Topic != "b" {
-			t.Fatalf("first is %+v, want b0", first)
-		}
-		expectOrder(t, m, "b1@99")
-		last, ok := m.take(t.Context())
-		if !ok || last.Timestamp.Unix() != 100 {
-			t.Fatalf("a0 is %+v", last)
-		}
-		own := last.Headers[len(last.Headers)-1]
-		if string(own.Key) != timestampHeader || string(own.Value) != "1000" {
-			t.Errorf("a0's own time is %s %s", own.Key, own.Value)
-		}
-		expectOrder(t, m, "a1@3")
-	})
+	r := reading(3, 2)
+	feed(r, record("a", 0, 1, "1970-01-01T00:01:40Z"), record("b", 0, 50),
+		record("b", 1, 200, "not a time", "1970-01-01T00:01:39Z", "nor this"),
+		record("a", 1, 3, "nonsense"), record("a", 2, 101, "1999-01-01T00:00:00Z"))
+	expectOrder(t, r, noon, 0, "b0@50", "b1@99", "a0@100", "a1@3", "a2@101")
+}
+
+// TestMergeLeavesTheTimestamp of a record as it is, beside the arrival.
+func TestMergeLeavesTheTimestamp(t *testing.T) {
+	r := reading(1)
+	feed(r, record("a", 0, 1, "1970-01-01T00:01:40.5Z"))
+	batch, _, _ := r.take(nil, noon)
+	if len(batch) != 1 || batch[0].arrival != 100_500 || batch[0].record.Timestamp.Unix() != 1 {
+		t.Errorf("took %+v", batch)
+	}
 }
 
 // TestMergeWaitsForWhatIsBehind: b has records that are not fetched yet, so a's must wait, however
 // small its own arrival time is compared with what comes.
 func TestMergeWaitsForWhatIsBehind(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := newFakeClaim("a", 1), newFakeClaim("b", 2)
-		a.send(0, 100)
-		go func() {
-			time.Sleep(idleMax - time.Millisecond)
-			b.send(0, 10)
-			time.Sleep(idleMax - time.Millisecond)
-			b.send(1, 200)
-		}()
-		m, start := merge(a, b), time.Now()
-		expectOrder(t, m, "b0@10", "a0@100", "b1@200")
-		if waited := time.Since(start); waited != 2*idleMax-2*time.Millisecond {
-			t.Errorf("waited %v", waited)
-		}
-	})
+	r := reading(1, 2)
+	feed(r, record("a", 0, 100))
+	expectOrder(t, r, noon, idleMax)
+	now := noon.Add(idleMax - time.Millisecond)
+	expectOrder(t, r, now, time.Millisecond)
+	feed(r, record("b", 0, 10))
+	expectOrder(t, r, now, idleMax, "b0@10") // and waiting begins anew
+	now = now.Add(idleMax - time.Millisecond)
+	expectOrder(t, r, now, time.Millisecond)
+	feed(r, record("b", 1, 200))
+	expectOrder(t, r, now, 0, "a0@100", "b1@200")
 }
 
 // TestMergeTopicThatIsReadToItsEndIsNotWaitedFor: live records pass at once.
 func TestMergeTopicThatIsReadToItsEndIsNotWaitedFor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := newFakeClaim("a", 1), newFakeClaim("b", 7)
-		b.initial = 7
-		a.send(0, 100)
-		start := time.Now()
-		expectOrder(t, merge(a, b), "a0@100")
-		if waited := time.Since(start); waited != 0 {
-			t.Errorf("waited %v for a topic without records", waited)
-		}
-	})
+	r := newReader([]string{"a", "b"})
+	r.start("a", 0, 1)
+	r.start("b", 7, 7)
+	feed(r, record("a", 0, 100))
+	expectOrder(t, r, noon, 0, "a0@100")
 }
 
-// TestMergeGivesUpMarkers: offsets 1 to 4 of b are markers, which never come. That costs idleMax
-// once, and again only when b has grown.
-func TestMergeGivesUpMarkers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := newFakeClaim("a", 3), newFakeClaim("b", 5)
-		a.send(0, 100)
-		a.send(1, 101)
-		b.send(0, 1)
-		m, start := merge(a, b), time.Now()
-		expectOrder(t, m, "b0@1", "a0@100", "a1@101")
-		if waited := time.Since(start); waited != idleMax {
-			t.Errorf("waited %v, want %v once", waited, idleMax)
-		}
-		a.send(2, 102)
-		b.high = 7
-		b.send(5, 50)
-		expectOrder(t, m, "b5@50", "a2@102")
-		if waited := time.Since(start); waited != 2*idleMax {
-			t.Errorf("waited %v, want %v", waited, 2*idleMax)
-		}
-	})
+// TestMergeSingleTopicNeverWaits for itself.
+func TestMergeSingleTopicNeverWaits(t *testing.T) {
+	r := reading(9)
+	expectOrder(t, r, noon, 0)
+	feed(r, record("a", 0, 1))
+	expectOrder(t, r, noon, 0, "a0@1")
 }
 
-// TestMergeTrimmedTopic: the log of b was cut to nothing, and nothing was committed on it.
+// TestMergeGivesUpOnce: what b has left never comes. That costs idleMax once, is told once, and
+// costs it again only when b has grown.
+func TestMergeGivesUpOnce(t *testing.T) {
+	var gaveUp []string
+	r := reading(3, 5, 0)
+	r.gaveUp = func(topic string) { gaveUp = append(gaveUp, topic) }
+	feed(r, record("a", 0, 100), record("a", 1, 101), record("b", 0, 1))
+	expectOrder(t, r, noon, idleMax, "b0@1")
+	now := noon.Add(idleMax)
+	expectOrder(t, r, now, 0, "a0@100", "a1@101")
+	feed(r, record("a", 2, 102))
+	expectOrder(t, r, now, 0, "a2@102")
+	r.feed("b", nil, 7) // it has grown
+	r.feed("a", []*kgo.Record{record("a", 3, 103)}, 4)
+	expectOrder(t, r, now, idleMax)
+	feed(r, record("b", 5, 50))
+	expectOrder(t, r, now, idleMax, "b5@50") // offset 6 is behind still
+	now = now.Add(idleMax)
+	expectOrder(t, r, now, 0, "a3@103")
+	if diff := gocmp.Diff([]string{"b", "b"}, gaveUp); diff != "" {
+		t.Errorf("given up (-want +got):\n%s", diff)
+	}
+}
+
+// TestMergeWaitsAgainForWhoHadRecordsAfterAll: a topic that was given up, and then has a record, is
+// worth waiting for.
+func TestMergeWaitsAgainForWhoHadRecordsAfterAll(t *testing.T) {
+	r := reading(2, 5)
+	feed(r, record("a", 0, 100))
+	expectOrder(t, r, noon, idleMax)
+	now := noon.Add(idleMax)
+	expectOrder(t, r, now, 0, "a0@100")
+	feed(r, record("b", 1, 1), record("a", 1, 100))
+	expectOrder(t, r, now, idleMax, "b1@1")
+}
+
+// TestMergeControlRecords move the position of their topic and are never handed out.
+func TestMergeControlRecords(t *testing.T) {
+	r := reading(1, 3)
+	feed(r, record("a", 0, 100), record("b", 0, 1), marker("b", 1))
+	expectOrder(t, r, noon, idleMax, "b0@1")
+	feed(r, marker("b", 2))
+	expectOrder(t, r, noon, 0, "a0@100")
+}
+
+// TestMergePassesOverWhatTheTableHas: an answer begins with the whole batch that an offset is in.
+func TestMergePassesOverWhatTheTableHas(t *testing.T) {
+	r := newReader([]string{"a", "b"})
+	r.start("a", 5, 7)
+	r.start("b", 0, 0)
+	bytes, _ := r.feed("a", []*kgo.Record{record("a", 3, 1), record("a", 4, 2), record("a", 5, 3)},
+		7)
+	if bytes != recordOverhead {
+		t.Errorf("keeps %d bytes", bytes)
+	}
+	expectOrder(t, r, noon, 0, "a5@3")
+	if offsets, _ := r.lag("a"); offsets != 1 {
+		t.Errorf("lag is %d", offsets)
+	}
+}
+
+// TestMergeTrimmedTopic: what is before the begin of the log is not waited for.
 func TestMergeTrimmedTopic(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := newFakeClaim("a", 1), newFakeClaim("b", 5)
-		b.initial = sarama.OffsetOldest
-		a.send(0, 1)
-		start := time.Now()
-		expectOrder(t, merge(a, b), "a0@1")
-		if waited := time.Since(start); waited != idleMax {
-			t.Errorf("waited %v", waited)
-		}
-	})
+	r := newReader([]string{"a", "b"})
+	r.start("a", 0, 1)
+	r.start("b", 5, 5) // next is never before the begin
+	feed(r, record("a", 0, 1))
+	expectOrder(t, r, noon, 0, "a0@1")
 }
 
-func TestMergeEndsWithItsClaims(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := newFakeClaim("a", 9), newFakeClaim("b", 9)
-		a.send(0, 2)
-		b.send(0, 1)
-		close(a.messages)
-		m := merge(a, b)
-		go func() {
-			time.Sleep(time.Millisecond)
-			close(b.messages)
-		}()
-		// What was fetched is still handed over: the session decides whether it is folded.
-		expectOrder(t, m, "b0@1", "a0@2", "end")
-	})
+// TestMergeIsBounded: a topic that is ahead is paused at sourceBytesMax and goes on when half of
+// that is left; each is told once.
+func TestMergeIsBounded(t *testing.T) {
+	r := reading(100, 1)
+	const size = 1 << 20
+	offset := int64(0)
+	more := func() (full bool) {
+		x := record("a", offset, 100)
+		x.Value = make([]byte, size)
+		bytes, full := r.feed("a", []*kgo.Record{x}, 100)
+		if offset++; bytes != size+recordOverhead {
+			t.Errorf("keeps %d bytes of a record", bytes)
+		}
+		return full
+	}
+	for n := range sourceBytesMax/size + 2 {
+		if full := more(); full != (n == sourceBytesMax/size-1) {
+			t.Errorf("after %d records full is %v", n+1, full)
+		}
+	}
+	if batch, wait, resume := r.take(nil, noon); len(batch)+len(resume) > 0 || wait != idleMax {
+		t.Errorf("took %d records, resumes %v, waits %v", len(batch), resume, wait)
+	}
+	feed(r, record("b", 0, 200))
+	var resumed []int
+	for n := range 12 {
+		if n == 0 {
+			for range batchMax { // so many that a batch ends between
+				feed(r, record("b", 1, 200))
+			}
+		}
+		batch, _, resume := r.take(nil, noon)
+		if len(batch) > batchMax {
+			t.Errorf("a batch has %d records", len(batch))
+		}
+		for _, topic := range resume {
+			if topic != "a" {
+				t.Errorf("resumes %s", topic)
+			}
+			resumed = append(resumed, n)
+		}
+	}
+	if len(resumed) != 1 {
+		t.Errorf("resumed %d times", len(resumed))
+	}
+	if s := r.source("a"); s.paused || s.bytes != 0 {
+		t.Errorf("paused %v with %d bytes", s.paused, s.bytes)
+	}
 }
 
-func TestMergeEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := newFakeClaim("a", 0)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
-		if msg, ok := merge(a).take(ctx); ok {
-			t.Errorf("took %v", msg)
+func TestMergeBatches(t *testing.T) {
+	r := reading(0)
+	for offset := range int64(2*batchMax + 1) {
+		feed(r, record("a", offset, offset))
+	}
+	want := int64(0)
+	for _, n := range []int{batchMax, batchMax, 1, 0} {
+		batch, _, _ := r.take(nil, noon)
+		if len(batch) != n {
+			t.Errorf("a batch has %d records, want %d", len(batch), n)
 		}
+		for _, e := range batch {
+			if e.record.Offset != want {
+				t.Fatalf("offset %d comes, want %d", e.record.Offset, want)
+			}
+			want++
+		}
+	}
+}
+
+func TestMergeLag(t *testing.T) {
+	r := reading(10, 0)
+	for _, c := range []struct {
+		do              func()
+		offsets, oldest int64
+	}{
+		{func() {}, 10, 0},
+		{func() { feed(r, record("a", 0, 7), record("a", 1, 8)) }, 10, 7000},
+		{func() { r.feed("a", nil, 12) }, 12, 7000},
+		{func() { order(r, noon) }, 10, 0},
+		{func() { feed(r, marker("a", 2)) }, 9, 0},
+	} {
+		c.do()
+		if offsets, oldest := r.lag("a"); offsets != c.offsets || oldest != c.oldest {
+			t.Errorf("lag is %d and %d, want %d and %d", offsets, oldest, c.offsets, c.oldest)
+		}
+	}
+	if offsets, oldest := r.lag("nobody"); offsets != 0 || oldest != 0 {
+		t.Errorf("lag of no topic is %d and %d", offsets, oldest)
+	}
+}
+
+// TestMergeDrop: what comes after a partition was given up is not kept.
+func TestMergeDrop(t *testing.T) {
+	r := reading(3, 3)
+	feed(r, record("a", 0, 1), record("a", 1, 1), record("b", 0, 1))
+	if got, _ := order(r, noon); len(got) != 2 {
+		t.Fatalf("took %v", got)
+	}
+	feed(r, record("a", 2, 1), record("b", 1, 1))
+	if bytes := r.drop(); bytes != 3*recordOverhead {
+		t.Errorf("drops %d bytes", bytes)
+	}
+	if bytes, full := r.feed("a", []*kgo.Record{record("a", 3, 1)}, 9); bytes != 0 || full {
+		t.Errorf("keeps %d bytes (full %v) after that", bytes, full)
+	}
+	if bytes := r.drop(); bytes != 0 {
+		t.Errorf("drops %d bytes again", bytes)
+	}
+	expectOrder(t, r, noon, 0)
+}
+
+// TestMergeIsToldOfWhatIsFed: whoever waits is woken, once for many.
+func TestMergeIsToldOfWhatIsFed(t *testing.T) {
+	r := reading(3)
+	feed(r, record("a", 0, 1), record("a", 1, 1))
+	select {
+	case <-r.fed:
+	default:
+		t.Error("nobody was told")
+	}
+	select {
+	case <-r.fed:
+		t.Error("told twice")
+	default:
+	}
+}
+
+// randomLogs are topics with records in the order of their arrival, and control records between.
+func randomLogs(r *rand.Rand) map[string][]*kgo.Record {
+	logs := map[string][]*kgo.Record{}
+	for n := range 1 + r.IntN(4) {
+		topic, at := string(rune('a'+n)), int64(1)
+		logs[topic] = nil
+		for offset := range int64(r.IntN(40)) {
+			at += r.Int64N(3)
+			x := record(topic, offset, at)
+			if r.IntN(6) == 0 {
+				x = marker(topic, offset)
+			}
+			logs[topic] = append(logs[topic], x)
+		}
+	}
+	return logs
+}
+
+// sorted is the order in which logs must be read.
+func sorted(logs map[string][]*kgo.Record) []string {
+	var all []*kgo.Record
+	for _, log := range logs {
+		for _, r := range log {
+			if !r.Attrs.IsControl() {
+				all = append(all, r)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b *kgo.Record) int {
+		return cmp.Or(a.Timestamp.Compare(b.Timestamp), cmp.Compare(a.Topic, b.Topic),
+			cmp.Compare(a.Offset, b.Offset))
 	})
+	var names []string
+	for _, r := range all {
+		names = append(names, fmt.Sprintf("%s%d@%d", r.Topic, r.Offset, r.Timestamp.Unix()))
+	}
+	return names
+}
+
+// TestMergeOrderHangsOnNothingElse feeds the same logs in portions of any size, in any order, with
+// takes between: as long as nothing is given up the order is that of the arrival times.
+func TestMergeOrderHangsOnNothingElse(t *testing.T) {
+	r := chance(t)
+	for range 400 {
+		logs := randomLogs(r)
+		var ends []int64
+		for n := range len(logs) {
+			ends = append(ends, int64(len(logs[string(rune('a'+n))])))
+		}
+		read, now, left, got := reading(ends...), noon, map[string][]*kgo.Record{}, []string(nil)
+		read.gaveUp = func(topic string) { t.Errorf("gave up %s", topic) }
+		for topic, log := range logs {
+			left[topic] = log
+		}
+		for len(left) > 0 {
+			topic := string(rune('a' + r.IntN(len(logs))))
+			n := min(r.IntN(12), len(left[topic]))
+			read.feed(topic, left[topic][:n], ends[topic[0]-'a'])
+			if left[topic] = left[topic][n:]; len(left[topic]) == 0 {
+				delete(left, topic)
+			}
+			if r.IntN(2) == 0 {
+				taken, _ := order(read, now)
+				got = append(got, taken...)
+				now = now.Add(time.Millisecond)
+			}
+		}
+		taken, wait := order(read, now)
+		if diff := gocmp.Diff(sorted(logs), append(got, taken...)); diff != "" || wait != 0 {
+			t.Fatalf("waits %v, order (-want +got):\n%s", wait, diff)
+		}
+	}
 }

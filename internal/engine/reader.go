@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,8 +21,16 @@ import (
 // watermark; where that is a control record it would wait for ever if it were not shown one.
 const markerKey = reserved + "marker"
 
-// readerQueue is how many records of a table are fetched ahead.
-const readerQueue = 1024
+// markerKeyBytes is markerKey as a record has it; nobody writes to it.
+var markerKeyBytes = []byte(markerKey)
+
+// Bounds of a reader.
+const (
+	// readerQueue is how many records of a table are fetched ahead.
+	readerQueue = 1024
+	// readerSlab is how many messages are made at once. All stay in memory as long as one does.
+	readerSlab = 256
+)
 
 // Update is goka's UpdateCallback for tables that the engine wrote: it keeps what is a row.
 func Update(ctx goka.UpdateContext, s storage.Storage, key string, value []byte) error {
@@ -143,27 +152,34 @@ func (p *partitionReader) run(ctx context.Context) {
 		})
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 			p.owner.note(f.Topic, f.Partition, f.HighWatermark)
-			for _, r := range f.Records {
-				select {
-				case p.messages <- consumerMessage(r):
-				case <-ctx.Done():
-					return
-				}
-			}
+			p.hand(ctx, f.Records)
 		})
 	}
 }
 
-func consumerMessage(r *kgo.Record) *sarama.ConsumerMessage {
-	m := &sarama.ConsumerMessage{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
-		Timestamp: r.Timestamp, Key: r.Key, Value: r.Value}
+// hand gives goka records as messages.
+func (p *partitionReader) hand(ctx context.Context, records []*kgo.Record) {
+	for slab := range slices.Chunk(records, readerSlab) {
+		messages := make([]sarama.ConsumerMessage, len(slab))
+		for n, r := range slab {
+			fillMessage(&messages[n], r)
+			select {
+			case p.messages <- &messages[n]:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// fillMessage makes a message of a record. It has no headers: goka gives them to the UpdateCallback
+// and to nobody else, and Update does not look at them.
+func fillMessage(m *sarama.ConsumerMessage, r *kgo.Record) {
+	m.Topic, m.Partition, m.Offset, m.Timestamp = r.Topic, r.Partition, r.Offset, r.Timestamp
+	m.Key, m.Value = r.Key, r.Value
 	if r.Attrs.IsControl() {
-		m.Key, m.Value = []byte(markerKey), nil
+		m.Key, m.Value = markerKeyBytes, nil
 	}
-	for _, h := range r.Headers {
-		m.Headers = append(m.Headers, &sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value})
-	}
-	return m
 }
 
 // AsyncClose implements sarama.PartitionConsumer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,7 +19,7 @@ import (
 // Bounds of the pause before a processor that ended with an error is started again.
 const (
 	restartAfterMin = 200 * time.Millisecond
-	restartAfterMax = 10 * time.Second
+	restartAfterMax = time.Second
 	// steadyAfter is how long an attempt must have lasted for the pause to begin anew.
 	steadyAfter = time.Minute
 )
@@ -26,6 +27,21 @@ const (
 // ErrTopics is returned by Run when topics are missing or do not have the same number of
 // partitions: nothing that waiting would mend.
 var ErrTopics = errors.New("topics are not as the processor needs them")
+
+// Stopped is returned by Run for what a broker or the disk refuses and no restart mends.
+type Stopped struct {
+	Group string // of the processor
+	Class string // one of docs/decisions/0007-broker-refusals.md
+	// Reason is why, and after the last colon what to do.
+	Reason string
+	Err    error
+}
+
+// Error implements error.
+func (e *Stopped) Error() string { return fmt.Sprintf("%v: %s", e.Err, e.Reason) }
+
+// Unwrap gives what was refused.
+func (e *Stopped) Unwrap() error { return e.Err }
 
 // ErrLocked is returned by Run when another process uses the state directory.
 var ErrLocked = errors.New("state directory is in use by another process")
@@ -57,29 +73,27 @@ func Run(ctx context.Context, p *Processor, c Config) (err error) {
 }
 
 func supervise(ctx context.Context, p *Processor, c Config) error {
-	pause := restartAfterMin
+	pause, ran := restartAfterMin, false
+	said := saying{log: c.Log, group: p.Group}
 	for {
 		began := time.Now()
-		err := attempt(ctx, p, c)
+		err := attempt(ctx, p, c, ran)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, ErrTopics) || errors.Is(err, ErrDeclaration) {
+		why := classify(err)
+		switch {
+		case errors.Is(err, ErrTopics) || errors.Is(err, ErrDeclaration):
 			return err
+		case why.decision == stop:
+			return &Stopped{Group: p.Group, Class: why.class, Reason: why.reason, Err: err}
 		}
 		if time.Since(began) > steadyAfter {
 			pause = restartAfterMin
 		}
-		c.Metrics.restarted(p.Group)
-		c.Log.Warn(
-			"processor ended and is started again",
-			"group",
-			p.Group,
-			"error",
-			err,
-			"after",
-			pause,
-		)
+		ran = ran || time.Since(began) > steadyAfter || why.decision > retry
+		c.Metrics.restarted(p.Group, why.class)
+		said.again(err, why, pause)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -89,8 +103,31 @@ func supervise(ctx context.Context, p *Processor, c Config) error {
 	}
 }
 
-func attempt(ctx context.Context, p *Processor, c Config) error {
-	partitions, err := prepare(ctx, p, c)
+// sayEvery is how often the same trouble is told of.
+const sayEvery = 10 * time.Second
+
+// saying tells of restarts: of each new kind of trouble at once, of what goes on now and then.
+type saying struct {
+	log   *slog.Logger
+	group string
+	class string
+	at    time.Time
+	times int
+}
+
+func (s *saying) again(err error, why refusal, after time.Duration) {
+	s.times++
+	if why.class == s.class && time.Since(s.at) < sayEvery {
+		return
+	}
+	s.log.Warn("processor ended and is started again", "group", s.group, "error", err, "class",
+		why.class, "reason", why.reason, "after", after, "times", s.times)
+	s.class, s.at, s.times = why.class, time.Now(), 0
+}
+
+// attempt runs the processor until an error ends it.
+func attempt(ctx context.Context, p *Processor, c Config, again bool) error {
+	partitions, err := prepare(ctx, p, c, again)
 	if err != nil {
 		return err
 	}
@@ -99,7 +136,49 @@ func attempt(ctx context.Context, p *Processor, c Config) error {
 	if err != nil {
 		return fmt.Errorf("make processor: %w", err)
 	}
-	return proc.Run(ctx)
+	if err := i.openProducer(ctx); err != nil {
+		return err
+	}
+	if err = i.pool.recoverAhead(ctx); err == nil {
+		err = proc.Run(ctx)
+	}
+	if first := i.failed(); first != nil {
+		err = first // goka tells the same with more words
+	}
+	err = errors.Join(err, i.pool.close())
+	i.lookups.Wait()
+	i.tell(func(s *State) { *s = State{Group: p.Group} })
+	for n := range partitions {
+		c.Metrics.forget(p, n)
+	}
+	if closed := i.closeProducer(); closed != nil && err != nil {
+		err = errors.Join(err, closed)
+	} else if closed != nil {
+		c.Log.Warn("the producer was not ended in good order", "group", p.Group, "error", closed)
+	}
+	return errors.Join(err, i.replaced(err))
+}
+
+// replaced tells whether another process of the same name has taken this one's place in the group,
+// of an attempt whose producer was fenced: that may have been a takeover of a partition, too. It
+// asks as the member that it was. To join anew would take the place back, and the two would fence
+// each other for ever.
+func (i *instance) replaced(err error) error {
+	if err == nil || i.membership.member == "" || classify(err).class != classFenced {
+		return nil
+	}
+	client, e := kgo.NewClient(kgo.SeedBrokers(i.c.Brokers...))
+	if e != nil {
+		return nil
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), closeMax)
+	defer cancel()
+	i.group = client
+	if e := i.askMembership(ctx, i.membership, nil); errors.Is(e, kerr.FencedInstanceID) {
+		return fmt.Errorf("heartbeat: %w", e)
+	}
+	return nil // the next attempt meets whatever else is wrong
 }
 
 // graph is the processor as goka declares one, with one callback for every input.
@@ -120,9 +199,12 @@ func (p *Processor) graph(callback goka.ProcessCallback) *goka.GroupGraph {
 	return goka.DefineGroup(goka.Group(p.Group), edges...)
 }
 
+// topicsAfter is how long topics that were there before may be missing.
+const topicsAfter = 10 * time.Second
+
 // prepare looks at the topics, binds the state directory to them, and gives the number of
 // partitions.
-func prepare(ctx context.Context, p *Processor, c Config) (int32, error) {
+func prepare(ctx context.Context, p *Processor, c Config, again bool) (int32, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers...))
 	if err != nil {
 		return 0, fmt.Errorf("connect: %w", err)
@@ -130,6 +212,15 @@ func prepare(ctx context.Context, p *Processor, c Config) (int32, error) {
 	defer client.Close()
 	admin := kadm.NewClient(client)
 	partitions, err := checkTopics(ctx, admin, p)
+	for began := time.Now(); again && errors.Is(err, ErrTopics) &&
+		time.Since(began) < topicsAfter && ctx.Err() == nil; {
+		// A broker that starts does not know its topics at once.
+		select {
+		case <-ctx.Done():
+		case <-time.After(restartAfterMin):
+		}
+		partitions, err = checkTopics(ctx, admin, p)
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/lovoo/goka/storage"
 	"github.com/syndtr/goleveldb/leveldb"
 	"github.com/syndtr/goleveldb/leveldb/opt"
 	"github.com/syndtr/goleveldb/leveldb/util"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // reserved is the first byte of keys that are the engine's own and no row of anybody.
@@ -21,59 +23,76 @@ const reserved = "\x00"
 // offsetKey holds the changelog offset that a store has been written up to.
 const offsetKey = reserved + "offset"
 
-// Bounds of a store.
+// Bounds of a store, of which an instance has one for each partition of each table. LevelDB holds
+// twice the write buffer while it writes one down.
 const (
-	// recoverBatch is how many rows are written at once while a table is rebuilt: large enough
-	// that the cost of a write is that of its bytes.
-	recoverBatch = 5000
-	// cacheRows is how many rows, of one partition, are kept decoded from disk in each of two
-	// generations.
-	cacheRows = 50_000
-	// An instance has a store for each partition of each table; LevelDB holds twice the write
-	// buffer while it writes one down.
+	// pendingBytesMax is how much is committed and not yet on disk; what is written to again before
+	// is written to disk once.
+	pendingBytesMax = 8 << 20
+	// writeEvery is how long what is committed may stay off the disk. A crash costs reading that
+	// much of the changelog again.
+	writeEvery = time.Second
+	// cacheBytes bounds each of the two generations of rows that are kept beside the disk.
+	cacheBytes       = 8 << 20
 	storeWriteBuffer = 4 << 20
 	storeBlockCache  = 8 << 20
 	storeFiles       = 64
+	// rowOverhead is what a row costs in memory beside its bytes.
+	rowOverhead = 64
 )
 
-// store keeps one partition of a table. Rows that were written in the running unit of work lie
-// in dirty, and nowhere else, until it is committed; rows of the unit before lie in frozen while
-// they are written to disk. So the disk never knows what the changelog does not, and no disk is
-// waited for while records are folded. Values and their changelog offset are written in one batch.
-//
-// goka calls Set and SetOffset while it rebuilds the table, of records that are all committed:
-// then dirty is written whenever it has grown large enough.
+// layer is rows in memory and what they weigh; nil stands for a deleted row.
+type layer struct {
+	rows  map[string][]byte
+	bytes int
+}
+
+func newLayer() layer { return layer{rows: map[string][]byte{}} }
+
+func (l *layer) put(key string, row []byte) {
+	if was, ok := l.rows[key]; ok {
+		l.bytes += len(row) - len(was)
+	} else {
+		l.bytes += len(key) + len(row) + rowOverhead
+	}
+	l.rows[key] = row
+}
+
+// store keeps one partition of a table. A row goes through layers: dirty while its unit of work
+// runs, committing while that is committed, pending when it is, writing while it is written to
+// disk, and then the cache. So the disk never knows what the changelog does not, no disk is waited
+// for while records are folded, and what is folded again and again is written to disk seldom. Rows
+// and their changelog offset are written in one batch.
 type store struct {
 	topic     string
 	partition int32
-	owned     bool // rows are written in units of work; otherwise only read from the changelog
 
-	mu       sync.RWMutex
-	dirty    map[string][]byte // nil for deleted
-	frozen   map[string][]byte
-	young    map[string][]byte
-	old      map[string][]byte
-	offset   int64
-	stored   bool // offset is known
-	ready    bool // recovered
-	db       *leveldb.DB
-	writing  sync.WaitGroup
-	writeErr error
-	released bool // goka has closed it; the engine has not yet
+	mu         sync.RWMutex
+	dirty      layer
+	committing layer
+	pending    layer
+	writing    layer
+	young, old layer
+	offset     int64 // changelog offset up to which pending is complete; -1 for none
+	since      time.Time
+	db         *leveldb.DB
+	writer     sync.WaitGroup
+	writeErr   error
 }
 
 // errOffset is returned by openStore for an offset that nobody wrote.
 var errOffset = errors.New("offset of store is unreadable")
 
-func openStore(path, topic string, partition int32, owned bool) (*store, error) {
+func openStore(path, topic string, partition int32) (*store, error) {
 	options := &opt.Options{WriteBuffer: storeWriteBuffer, BlockCacheCapacity: storeBlockCache,
 		OpenFilesCacheCapacity: storeFiles}
 	db, err := leveldb.OpenFile(path, options)
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
-	s := &store{topic: topic, partition: partition, owned: owned, db: db,
-		dirty: map[string][]byte{}, young: map[string][]byte{}}
+	s := &store{topic: topic, partition: partition, db: db, offset: -1, dirty: newLayer(),
+		committing: newLayer(), pending: newLayer(), writing: newLayer(), young: newLayer(),
+		old: newLayer()}
 	raw, err := db.Get([]byte(offsetKey), nil)
 	switch {
 	case errors.Is(err, leveldb.ErrNotFound):
@@ -84,34 +103,12 @@ func openStore(path, topic string, partition int32, owned bool) (*store, error) 
 		return nil, errors.Join(fmt.Errorf("%w: %s has %d bytes", errOffset, path, len(raw)),
 			db.Close())
 	}
-	s.offset, s.stored = int64(binary.BigEndian.Uint64(raw)), true
+	s.offset = int64(binary.BigEndian.Uint64(raw))
 	return s, nil
 }
 
-// Open implements storage.Storage.
-func (s *store) Open() error { return nil }
-
-// Close implements storage.Storage. The store of an owned partition stays open for the commit
-// that follows; the engine releases it.
-func (s *store) Close() error {
-	s.mu.Lock()
-	if s.owned {
-		s.released = true
-		s.mu.Unlock()
-		return nil
-	}
-	s.mu.Unlock()
-	return errors.Join(s.flush(), s.db.Close())
-}
-
-// release closes the store; what is still dirty was not committed and is forgotten.
-func (s *store) release() error {
-	s.writing.Wait()
-	return errors.Join(s.writeErr, s.db.Close())
-}
-
-// Get implements storage.Storage: nil for a row that is not there.
-func (s *store) Get(key string) ([]byte, error) {
+// get is a row; nil for one that is not there.
+func (s *store) get(key string) ([]byte, error) {
 	s.mu.RLock()
 	row, known := s.peek(key)
 	s.mu.RUnlock()
@@ -123,7 +120,7 @@ func (s *store) Get(key string) ([]byte, error) {
 		row, err = nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read store %s/%d: %w", s.topic, s.partition, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,8 +132,9 @@ func (s *store) Get(key string) ([]byte, error) {
 }
 
 func (s *store) peek(key string) ([]byte, bool) {
-	for _, layer := range [...]map[string][]byte{s.dirty, s.frozen, s.young, s.old} {
-		if row, ok := layer[key]; ok {
+	for _, l := range [...]*layer{&s.dirty, &s.committing, &s.pending, &s.writing, &s.young,
+		&s.old} {
+		if row, ok := l.rows[key]; ok {
 			return row, true
 		}
 	}
@@ -146,85 +144,117 @@ func (s *store) peek(key string) ([]byte, bool) {
 // keep remembers a row that is on disk. When the young generation is full the old one is
 // forgotten.
 func (s *store) keep(key string, row []byte) {
-	if len(s.young) >= cacheRows {
-		s.old, s.young = s.young, make(map[string][]byte, cacheRows)
+	if s.young.bytes >= cacheBytes {
+		s.old, s.young = s.young, newLayer()
 	}
-	s.young[key] = row
+	s.young.put(key, row)
 }
 
-// Has implements storage.Storage.
-func (s *store) Has(key string) (bool, error) {
-	row, err := s.Get(key)
-	return row != nil, err
-}
-
-// Set implements storage.Storage.
-func (s *store) Set(key string, row []byte) error {
+// set changes a row in the running unit of work.
+func (s *store) set(key string, row []byte) {
 	s.mu.Lock()
-	s.dirty[key] = row
-	full := len(s.dirty) >= recoverBatch && (!s.owned || !s.ready)
+	s.dirty.put(key, row)
 	s.mu.Unlock()
-	if full {
-		return s.flush()
-	}
-	return nil
 }
 
-// Delete implements storage.Storage.
-func (s *store) Delete(key string) error { return s.Set(key, nil) }
-
-// GetOffset implements storage.Storage.
-func (s *store) GetOffset(unset int64) (int64, error) {
+func (s *store) dirtyBytes() int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if !s.stored {
-		return unset, nil
-	}
-	return s.offset, nil
+	return s.dirty.bytes
 }
 
-// SetOffset implements storage.Storage.
-func (s *store) SetOffset(offset int64) error {
+// cut ends the running unit of work and gives its rows, which the caller must not change; another
+// begins at once. The one before must be committed.
+func (s *store) cut() map[string][]byte {
 	s.mu.Lock()
-	s.offset, s.stored = offset, true
-	s.mu.Unlock()
-	return nil
+	defer s.mu.Unlock()
+	s.committing, s.dirty = s.dirty, newLayer()
+	return s.committing.rows
 }
 
-// MarkRecovered implements storage.Storage.
-func (s *store) MarkRecovered() error {
-	if err := s.flush(); err != nil {
+// committed takes the unit of work that was cut as done, with the changelog offset of its last
+// record.
+func (s *store) committed(offset int64) error {
+	s.mu.Lock()
+	for key, row := range s.committing.rows {
+		s.pend(key, row)
+	}
+	s.committing = newLayer()
+	s.offset = max(s.offset, offset)
+	s.mu.Unlock()
+	return s.write(false)
+}
+
+func (s *store) pend(key string, row []byte) {
+	if len(s.pending.rows) == 0 {
+		s.since = time.Now()
+	}
+	s.pending.put(key, row)
+}
+
+// load takes a record of the changelog, as it is restored or followed. The row must belong to
+// the store.
+func (s *store) load(key string, row []byte, offset int64) {
+	s.mu.Lock()
+	if key != "" {
+		s.pend(key, row)
+	}
+	s.offset = max(s.offset, offset)
+	s.mu.Unlock()
+}
+
+// loadAll takes records of the changelog as they were fetched, and copies what it keeps: a record's
+// bytes are part of a whole fetched batch.
+func (s *store) loadAll(records []*kgo.Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range records {
+		s.offset = max(s.offset, r.Offset)
+		if r.Attrs.IsControl() || len(r.Key) == 0 {
+			continue
+		}
+		var row []byte
+		if r.Value != nil {
+			row = append(make([]byte, 0, len(r.Value)), r.Value...)
+		}
+		s.pend(string(r.Key), row)
+	}
+}
+
+// forget drops the unit of work that was not committed.
+func (s *store) forget() {
+	s.mu.Lock()
+	s.dirty, s.committing = newLayer(), newLayer()
+	s.mu.Unlock()
+}
+
+// write has what is pending written to disk behind the caller's back, if it is much or old enough,
+// or at any rate. It waits only for a write that is under way when there is much more to write.
+func (s *store) write(now bool) error {
+	s.mu.Lock()
+	much := s.pending.bytes >= pendingBytesMax
+	due := now || much || (len(s.pending.rows) > 0 && time.Since(s.since) >= writeEvery)
+	busy := len(s.writing.rows) > 0
+	err := s.writeErr
+	s.mu.Unlock()
+	if err != nil || !due || (busy && !much && !now) {
 		return err
 	}
+	s.writer.Wait()
 	s.mu.Lock()
-	s.ready = true
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if s.writeErr != nil {
+		return s.writeErr
+	}
+	s.writing, s.pending = s.pending, newLayer()
+	rows, bytes, offset := s.writing.rows, s.writing.bytes, s.offset
+	s.writer.Go(func() { s.put(rows, bytes, offset) })
 	return nil
 }
 
-// flush writes what is dirty, and the offset, in one batch.
-func (s *store) flush() error {
-	s.writing.Wait()
-	s.mu.Lock()
-	batch := s.batch(s.dirty)
-	s.mu.Unlock()
-	if batch.Len() == 0 {
-		return nil
-	}
-	if err := s.db.Write(batch, nil); err != nil {
-		return fmt.Errorf("write store %s/%d: %w", s.topic, s.partition, err)
-	}
-	s.mu.Lock()
-	for key, row := range s.dirty {
-		s.keep(key, row)
-	}
-	clear(s.dirty)
-	s.mu.Unlock()
-	return nil
-}
-
-func (s *store) batch(rows map[string][]byte) *leveldb.Batch {
-	batch := new(leveldb.Batch)
+// put writes rows and offset in one batch.
+func (s *store) put(rows map[string][]byte, bytes int, offset int64) {
+	batch := leveldb.MakeBatch(bytes)
 	for key, row := range rows {
 		if row == nil {
 			batch.Delete([]byte(key))
@@ -232,45 +262,35 @@ func (s *store) batch(rows map[string][]byte) *leveldb.Batch {
 			batch.Put([]byte(key), row)
 		}
 	}
-	if s.stored {
-		batch.Put([]byte(offsetKey), binary.BigEndian.AppendUint64(nil, uint64(s.offset)))
+	if offset >= 0 {
+		batch.Put([]byte(offsetKey), binary.BigEndian.AppendUint64(nil, uint64(offset)))
 	}
-	return batch
-}
-
-// changes are the rows written in the running unit of work; the caller must not keep the map.
-func (s *store) changes() map[string][]byte {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.dirty
-}
-
-// commit takes the running unit of work as done, with the changelog offset of its last row, and
-// writes it to disk behind the caller's back. It waits for the unit before.
-func (s *store) commit(offset int64) error {
-	s.writing.Wait()
+	err := s.db.Write(batch, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.writeErr != nil {
-		return s.writeErr
+	if err != nil {
+		s.writeErr = fmt.Errorf("write store %s/%d: %w", s.topic, s.partition, err)
+		return
 	}
-	for key, row := range s.frozen {
+	for key, row := range rows {
 		s.keep(key, row)
 	}
-	s.frozen, s.dirty = s.dirty, make(map[string][]byte, len(s.dirty))
-	if offset >= 0 {
-		s.offset, s.stored = offset, true
-	}
-	batch := s.batch(s.frozen)
-	s.writing.Go(func() {
-		if err := s.db.Write(batch, nil); err != nil {
-			s.mu.Lock()
-			s.writeErr = fmt.Errorf("write store %s/%d: %w", s.topic, s.partition, err)
-			s.mu.Unlock()
-		}
-	})
-	return nil
+	s.writing = newLayer()
 }
+
+// flush writes all that is committed to disk and waits for it.
+func (s *store) flush() error {
+	if err := s.write(true); err != nil {
+		return err
+	}
+	s.writer.Wait()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.writeErr
+}
+
+// close closes the store. What was committed is on disk then; what was not is forgotten.
+func (s *store) close() error { return errors.Join(s.flush(), s.db.Close()) }
 
 // each calls f for every row.
 func (s *store) each(f func(key string, row []byte) error) error {
@@ -291,6 +311,50 @@ func (s *store) each(f func(key string, row []byte) error) error {
 	return it.Err()
 }
 
+// Open implements storage.Storage, as do the methods below: goka reads a table through them, and
+// restores lookup tables. It never closes the store of an owned partition; see owned.
+func (s *store) Open() error { return nil }
+
+// Close implements storage.Storage.
+func (s *store) Close() error { return s.close() }
+
+// Get implements storage.Storage: nil for a row that is not there.
+func (s *store) Get(key string) ([]byte, error) { return s.get(key) }
+
+// Has implements storage.Storage.
+func (s *store) Has(key string) (bool, error) {
+	row, err := s.get(key)
+	return row != nil, err
+}
+
+// Set implements storage.Storage, of a record that is committed.
+func (s *store) Set(key string, row []byte) error {
+	s.load(key, row, -1)
+	return s.write(false)
+}
+
+// Delete implements storage.Storage.
+func (s *store) Delete(key string) error { return s.Set(key, nil) }
+
+// GetOffset implements storage.Storage.
+func (s *store) GetOffset(unset int64) (int64, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.offset < 0 {
+		return unset, nil
+	}
+	return s.offset, nil
+}
+
+// SetOffset implements storage.Storage.
+func (s *store) SetOffset(offset int64) error {
+	s.load("", nil, offset)
+	return nil
+}
+
+// MarkRecovered implements storage.Storage.
+func (s *store) MarkRecovered() error { return s.flush() }
+
 // Iterator implements storage.Storage.
 func (s *store) Iterator() (storage.Iterator, error) { return s.IteratorWithRange(nil, nil) }
 
@@ -298,18 +362,27 @@ func (s *store) Iterator() (storage.Iterator, error) { return s.IteratorWithRang
 // what is not yet laid over it. The limit is exclusive.
 func (s *store) IteratorWithRange(start, limit []byte) (storage.Iterator, error) {
 	s.mu.RLock()
-	overlay := maps.Clone(s.frozen)
-	if overlay == nil {
-		overlay = map[string][]byte{}
+	overlay := map[string][]byte{}
+	for _, l := range [...]*layer{&s.writing, &s.pending, &s.committing, &s.dirty} {
+		maps.Copy(overlay, l.rows)
 	}
-	maps.Copy(overlay, s.dirty)
+	it := s.db.NewIterator(&util.Range{Start: start, Limit: limit}, nil)
 	s.mu.RUnlock()
 	keys := slices.DeleteFunc(slices.Sorted(maps.Keys(overlay)), func(k string) bool {
 		return k < string(start) || (limit != nil && k >= string(limit))
 	})
-	it := s.db.NewIterator(&util.Range{Start: start, Limit: limit}, nil)
 	return &layered{disk: it, more: it.Next(), overlay: overlay, keys: keys}, nil
 }
+
+// owned is the store of a partition that this instance owns, as goka sees it: it is open, restored
+// and closed by the engine.
+type owned struct{ *store }
+
+// Close implements storage.Storage.
+func (owned) Close() error { return nil }
+
+// MarkRecovered implements storage.Storage.
+func (owned) MarkRecovered() error { return nil }
 
 // layered walks the disk and an overlay in step.
 type layered struct {

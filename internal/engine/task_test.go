@@ -3,7 +3,6 @@ package engine_test
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,104 +12,6 @@ import (
 
 	"chargestream/internal/engine"
 )
-
-// windowSize is the width of a window of windowedCount, grace how long it stays open, in ms.
-const (
-	windowSize = 10_000
-	grace      = 2_000
-)
-
-// windowedCount counts the records of a key by the window of their arrival, and tells a window's
-// count once, when it is over. Its row is "start=count" for each open window, in order.
-func windowedCount() *engine.Processor {
-	return &engine.Processor{
-		Group:   "windows",
-		Inputs:  []string{"clicks"},
-		Clock:   "clock",
-		Outputs: []string{"closed"},
-		Fold: func(ctx engine.Context, m *engine.Message) error {
-			if string(m.Value) == "clear" {
-				ctx.SetRow(nil)
-				return nil
-			}
-			row, err := ctx.Row()
-			if err != nil {
-				return err
-			}
-			windows, err := parseWindows(row)
-			if err != nil {
-				return err
-			}
-			windows[m.Arrival-m.Arrival%windowSize]++
-			ctx.SetRow(formatWindows(windows))
-			return nil
-		},
-		Due: func(_ string, row []byte) (int64, error) {
-			windows, err := parseWindows(row)
-			if err != nil || len(windows) == 0 {
-				return 0, err
-			}
-			return earliest(windows) + windowSize + grace, nil
-		},
-		Fire: func(ctx engine.Context, now int64) error {
-			row, err := ctx.Row()
-			if err != nil {
-				return err
-			}
-			windows, err := parseWindows(row)
-			if err != nil {
-				return err
-			}
-			if len(windows) == 0 || earliest(windows)+windowSize+grace > now {
-				return fmt.Errorf("%q is fired at %d with nothing due", ctx.Key(), now)
-			}
-			for len(windows) > 0 && earliest(windows)+windowSize+grace <= now {
-				start := earliest(windows)
-				ctx.Emit("closed", ctx.Key(), fmt.Appendf(nil, "%d=%d", start, windows[start]))
-				delete(windows, start)
-			}
-			ctx.SetRow(formatWindows(windows))
-			return nil
-		},
-	}
-}
-
-func parseWindows(row []byte) (map[int64]int, error) {
-	windows := map[int64]int{}
-	for _, field := range strings.Fields(string(row)) {
-		start, count, _ := strings.Cut(field, "=")
-		s, err := strconv.ParseInt(start, 10, 64)
-		if err != nil {
-			return nil, err
-		}
-		if windows[s], err = strconv.Atoi(count); err != nil {
-			return nil, err
-		}
-	}
-	return windows, nil
-}
-
-func formatWindows(windows map[int64]int) []byte {
-	if len(windows) == 0 {
-		return nil
-	}
-	var fields []string
-	for start, count := range windows {
-		fields = append(fields, fmt.Sprintf("%08d=%d", start, count))
-	}
-	slices.Sort(fields)
-	return []byte(strings.Join(fields, " "))
-}
-
-func earliest(windows map[int64]int) int64 {
-	first := int64(-1)
-	for start := range windows {
-		if first < 0 || start < first {
-			first = start
-		}
-	}
-	return first
-}
 
 // driven is a Driver of one partition that notes what is emitted.
 type driven struct {

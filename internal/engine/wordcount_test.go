@@ -14,32 +14,6 @@ import (
 	"chargestream/internal/kafkatest"
 )
 
-// wordCount is the smallest processor with state: it counts how often each key came, and tells
-// every count. A count is no semilattice: a record that is folded twice shows.
-func wordCount() *engine.Processor {
-	return &engine.Processor{
-		Group:   "wordcount",
-		Inputs:  []string{"words"},
-		Outputs: []string{"counts"},
-		Fold: func(ctx engine.Context, _ *engine.Message) error {
-			row, err := ctx.Row()
-			if err != nil {
-				return err
-			}
-			n := 0
-			if row != nil {
-				if n, err = strconv.Atoi(string(row)); err != nil {
-					return err
-				}
-			}
-			count := strconv.AppendInt(nil, int64(n+1), 10)
-			ctx.SetRow(count)
-			ctx.Emit("counts", ctx.Key(), count)
-			return nil
-		},
-	}
-}
-
 func testLog(t *testing.T) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
