@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -68,7 +67,8 @@ func (g *group) options(topics []string) []kgo.Opt {
 		kgo.SessionTimeout(c.SessionTimeout), kgo.RebalanceTimeout(rebalanceTimeout),
 		kgo.HeartbeatInterval(min(c.SessionTimeout/5, heartbeatMax)),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		// Where a partition goes on is decided in offsets, never by the client.
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchMaxWait(fetchWait), kgo.FetchMaxBytes(fetchBytesMax),
 		kgo.FetchMaxPartitionBytes(fetchPartitionBytesMax),
 		kgo.OnPartitionsAssigned(g.assigned), kgo.OnPartitionsRevoked(g.revoked),
@@ -192,6 +192,11 @@ func (g *group) assigned(_ context.Context, client *kgo.Client, assignment map[s
 	g.i.memberID.Store(&member)
 	var parts []*part
 	for _, n := range added {
+		if n >= g.i.partitions {
+			g.i.fail(fmt.Errorf("%w: there is a partition %d now, and keys lie elsewhere than "+
+				"their rows", ErrTopics, n))
+			return
+		}
 		if g.owned[n] == nil {
 			g.owned[n] = g.i.newPart(n)
 			parts = append(parts, g.owned[n])
@@ -292,8 +297,12 @@ func (g *group) offsets(ctx context.Context,
 				continue
 			}
 			start, _ := starts.Lookup(topic, n)
-			next := g.next(p, topic, at.EpochOffset().Offset, start)
 			end, _ := ends.Lookup(topic, n)
+			next, err := g.next(p, topic, at.EpochOffset().Offset, start.Offset, end.Offset)
+			if err != nil {
+				g.i.fail(err)
+				return nil, err
+			}
 			p.read.start(topic, next, end.Offset)
 			from[topic][n] = kgo.NewOffset().At(next)
 		}
@@ -329,31 +338,42 @@ func (g *group) wait(ctx context.Context,
 	return parts, g.i.failed()
 }
 
-// next is where a topic of a partition is read from; committed is below zero for never.
-func (g *group) next(p *part, topic string, committed int64, start kadm.ListedOffset) int64 {
+// next is where a topic of a partition is read from; committed is below zero for never. A topic
+// that ends before what the table has of it was made anew or has lost records. Whether what it has
+// now was folded is for a person to say, by the group's offset.
+func (g *group) next(p *part, topic string, committed, start, end int64) (int64, error) {
 	next, known := p.progress[topic]
-	log := g.i.c.Log.With("group", g.i.p.Group, "topic", topic, "partition", p.id)
+	log := g.i.c.Log.With("group", g.i.p.Group, "topic", topic, "partition", p.id,
+		"group_offset", committed)
 	switch {
+	case known && next > end && (committed < 0 || committed > end):
+		return 0, fmt.Errorf("%w: %s/%d ends at %d, and the table has it up to %d: it was made "+
+			"anew or has lost records; set the group's offset to where to go on", ErrTopics, topic,
+			p.id, end, next)
+	case known && next > end:
+		log.Warn("the topic ends before the table's offset; the group's counts", "table_offset",
+			next, "end", end)
+		g.i.c.Metrics.offsetMismatch(g.i.p.Group)
+		next = committed
 	case known:
 		if committed != next && committed >= 0 {
-			log.Warn("the group's offset is not the table's, which counts", "group_offset",
-				committed, "table_offset", next)
+			log.Warn("the group's offset is not the table's, which counts", "table_offset", next)
 			g.i.c.Metrics.offsetMismatch(g.i.p.Group)
 		}
 	case committed < 0:
-		next = 0
+		return start, nil
 	default:
 		if !p.known {
-			log.Warn("the table is empty but the group has read: what it read before is not "+
-				"in the table; to fold it, reset the group's offsets", "group_offset", committed)
+			log.Warn("the table is empty but the group has read: what it read before is not " +
+				"in the table; to fold it, reset the group's offsets")
 			g.i.c.Metrics.offsetMismatch(g.i.p.Group)
 		}
-		next = committed
+		next = min(committed, end)
 	}
-	if next < start.Offset && (known || committed >= 0) {
-		log.Warn("records were deleted before they were read", "next", next, "begin", start.Offset)
+	if next < start {
+		log.Warn("records were deleted before they were read", "next", next, "begin", start)
 	}
-	return max(next, start.Offset)
+	return max(next, start), nil
 }
 
 // apply hands a change to the sequence of sessions and waits until it is done.
