@@ -59,7 +59,7 @@ EVENTS ?= 500000
 KILLS  ?= 6
 
 .PHONY: test-faults
-test-faults: kafka-jars need-java ## kill and disturb instances and a real Kafka, then check all (SEED, EVENTS, KILLS=30)
+test-faults: kafka-jars need-java ## disturb instances and a real Kafka, check every record (SEED; long: KILLS=30 EVENTS=1500000)
 	go test -tags "integration faults" -count=1 -timeout 60m -run '^TestFaults$$' -v \
 		./internal/e2e -faults.seed $(SEED) -faults.events $(EVENTS) -faults.kills $(KILLS)
 

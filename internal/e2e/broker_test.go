@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream"
@@ -28,8 +30,12 @@ import (
 // The suite of this file runs on the fake broker and, with the tag integration, on a real Kafka.
 
 // childEnv makes the test binary an instance of the processors instead of a test: its value is
-// the brokers, the state directory, the guarantee and the session timeout, parted by spaces.
+// the brokers, the state directory, the guarantee, the session timeout and whether it is audited,
+// parted by spaces.
 const childEnv = "CHARGESTREAM_E2E_INSTANCE"
+
+// auditedChild is the last word of childEnv for an instance of an audited fleet.
+const auditedChild = "audited"
 
 func TestMain(m *testing.M) {
 	if spec := os.Getenv(childEnv); spec != "" {
@@ -54,13 +60,26 @@ func instance(spec []string) error {
 		SessionTimeout: timeout, IdleAfter: -1, Log: log}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	ctx, orphaned := context.WithCancelCause(ctx)
+	go func() {
+		_, err := io.Copy(io.Discard, os.Stdin)
+		orphaned(errors.Join(errors.New("the test is gone"), err))
+	}()
+	return runAll(ctx, fleet(spec[4] == auditedChild), c)
+}
+
+// runAll runs processors until ctx is done, or one of them ends by itself: that ends the others.
+func runAll(ctx context.Context, procs []*engine.Processor, c engine.Config) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	ended := make(chan error)
-	all := processors.All(nil)
-	for _, p := range all {
+	for _, p := range procs {
 		go func() { ended <- engine.Run(ctx, p, c) }()
 	}
-	for range all {
+	var err error
+	for range procs {
 		err = errors.Join(err, <-ended)
+		cancel()
 	}
 	return err
 }
@@ -114,7 +133,7 @@ func produce(t *testing.T, b kafkatest.Broker, records []ingest.Record) {
 // settle runs instances until nothing is left, moves time on to the end, and waits again.
 func settle(t *testing.T, b kafkatest.Broker, guarantee engine.Guarantee, dirs ...string) {
 	t.Helper()
-	settleAt(t, b, guarantee, parisOver, dirs...)
+	settleAt(t, b, guarantee, parisOver, false, dirs...)
 }
 
 func settleAt(
@@ -122,24 +141,24 @@ func settleAt(
 	b kafkatest.Broker,
 	guarantee engine.Guarantee,
 	end chargestream.Millis,
+	audited bool,
 	dirs ...string,
 ) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	running, stop := context.WithCancel(ctx)
-	done := make(chan error)
-	n := 0
+	done := make(chan error, len(dirs))
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	for _, dir := range dirs {
-		for _, p := range processors.All(nil) {
-			c := engine.Config{Brokers: b.Addrs(), StateDir: dir, Instance: filepath.Base(dir),
-				Guarantee: guarantee, SessionTimeout: sessionTimeout(b), IdleAfter: -1, Log: log}
-			n++
-			go func() { done <- engine.Run(running, p, c) }()
-		}
+		c := engine.Config{Brokers: b.Addrs(), StateDir: dir, Instance: filepath.Base(dir),
+			Guarantee: guarantee, SessionTimeout: sessionTimeout(b), IdleAfter: -1, Log: log}
+		go func() {
+			done <- runAll(running, fleet(audited), c)
+			cancel() // who ended by itself would be waited for
+		}()
 	}
-	all := processors.All(nil)
+	all := fleet(audited)
 	every := 50 * time.Millisecond
 	err := engine.Quiet(ctx, b.Addrs(), every, all...)
 	if err == nil {
@@ -149,11 +168,47 @@ func settleAt(
 		err = engine.Quiet(ctx, b.Addrs(), every, all...)
 	}
 	stop()
-	for range n {
+	for range dirs {
 		err = errors.Join(err, <-done)
 	}
 	if err != nil {
+		logBehind(t, b, all)
 		t.Fatal(err)
+	}
+}
+
+// logBehind prints what groups have before them, where readers of committed records must wait, and
+// who runs a transaction.
+func logBehind(t *testing.T, b kafkatest.Broker, procs []*engine.Processor) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addrs()...))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	for _, p := range procs {
+		lags, err := kafkatest.GroupLag(ctx, b.Addrs(), p.Group, p.Inputs...)
+		stable, stableErr := admin.ListCommittedOffsets(ctx, p.Inputs...)
+		if err = errors.Join(err, stableErr); err != nil {
+			t.Error(err)
+		}
+		for _, l := range lags {
+			if at, ok := stable.Lookup(l.Topic, l.Partition); ok && l.Behind > 1 {
+				t.Logf("group %s at %d of %s/%d, stable to %d, end %d", p.Group, l.Committed,
+					l.Topic, l.Partition, at.Offset, l.End)
+			}
+		}
+	}
+	open, err := admin.ListTransactions(ctx, nil, nil)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, tx := range open.Sorted() {
+		t.Logf("transaction %s of producer %d: %s", tx.TxnID, tx.ProducerID, tx.State)
 	}
 }
 
@@ -275,7 +330,8 @@ func TestParisKilled(t *testing.T) {
 func killInTheMiddle(t *testing.T, b kafkatest.Broker, guarantee engine.Guarantee, dir string) {
 	t.Helper()
 	before := ends(t, b)
-	cmd := startInstance(t, b, guarantee, dir)
+	cmd := startInstance(t, instanceSpec{brokers: b.Addrs(), dir: dir, guarantee: guarantee,
+		session: sessionTimeout(b)})
 	deadline := time.Now().Add(time.Minute)
 	for ends(t, b) < before+200 && time.Now().Before(deadline) {
 		<-time.After(5 * time.Millisecond)
@@ -289,19 +345,31 @@ func killInTheMiddle(t *testing.T, b kafkatest.Broker, guarantee engine.Guarante
 	}
 }
 
-// startInstance starts the test binary as an instance of the processors.
-func startInstance(
-	t *testing.T,
-	b kafkatest.Broker,
-	guarantee engine.Guarantee,
-	dir string,
-) *exec.Cmd {
+// instanceSpec is what a child is told.
+type instanceSpec struct {
+	brokers   []string
+	dir       string
+	guarantee engine.Guarantee
+	session   time.Duration
+	audited   bool
+}
+
+// startInstance starts the test binary as an instance of the processors. It ends by itself when the
+// test is gone.
+func startInstance(t *testing.T, spec instanceSpec) *exec.Cmd {
 	t.Helper()
+	kind := "plain"
+	if spec.audited {
+		kind = auditedChild
+	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+strings.Join(
-		[]string{strings.Join(b.Addrs(), ","), dir, string(guarantee),
-			sessionTimeout(b).String()}, " "))
+	cmd.Env = append(os.Environ(), childEnv+"="+strings.Join([]string{
+		strings.Join(spec.brokers, ","), spec.dir, string(spec.guarantee), spec.session.String(),
+		kind}, " "))
 	cmd.Stderr = t.Output()
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // minSession is the shortest session timeout that brokers of this package grant a group member.
@@ -67,6 +69,24 @@ func (f *fake) listen() error {
 	}
 	f.serving = c
 	return nil
+}
+
+// FailProduce answers the next n writes to a topic of a fake broker with an error, n below zero
+// all of them. The broker does not do what it refuses, except with those errors that tell nothing
+// of that, such as REQUEST_TIMED_OUT. The function it returns tells how many writes were refused.
+// errors.ErrUnsupported for a broker that is no fake or is down.
+func FailProduce(b Broker, topic string, code *kerr.Error, n int) (hits func() int, err error) {
+	f, ok := b.(*fake)
+	if !ok {
+		return nil, fmt.Errorf("refuse writes of a real broker: %w", errors.ErrUnsupported)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.serving == nil {
+		return nil, fmt.Errorf("refuse writes of a broker that is down: %w", errors.ErrUnsupported)
+	}
+	fault := kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: code, Count: n}
+	return f.serving.Fault(fault).Hits, nil
 }
 
 func (f *fake) Real() bool  { return false }

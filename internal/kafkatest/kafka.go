@@ -24,14 +24,17 @@ const (
 )
 
 // properties is the broker's configuration; %[1]d is its port, %[2]d the controller's, %[3]s
-// the data directory. What differs from a production broker is only how soon it does things.
+// the data directory, %[4]d the port that a proxy leads to and %[5]s where that proxy listens:
+// clients that ask there are told to stay there. What differs from a production broker is only
+// how soon it does things.
 const properties = `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:%[2]d
-listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
-advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d
+listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d,PROXIED://127.0.0.1:%[4]d
+advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d,PROXIED://%[5]s
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
 log.dirs=%[3]s
 num.partitions=4
 auto.create.topics.enable=false
@@ -91,9 +94,16 @@ func FindJars() (string, error) {
 // LaunchKafka starts a real Kafka from the jars in libs: one KRaft node on free loopback ports
 // with a new data directory. It takes about 2 s and 250 MB. The caller closes it.
 func LaunchKafka(ctx context.Context, libs string) (Broker, error) {
+	return LaunchKafkaBehind(ctx, libs, nil)
+}
+
+// LaunchKafkaBehind is LaunchKafka with a proxy before the broker, whose target it sets: clients
+// that connect to the proxy's address are led through it for good, those that connect to the
+// broker's own are not. The proxy stays the caller's; nil for none.
+func LaunchKafkaBehind(ctx context.Context, libs string, proxy *Proxy) (Broker, error) {
 	var failures error
 	for range launchTries {
-		k, err := launchKafka(ctx, libs)
+		k, err := launchKafka(ctx, libs, proxy)
 		if err == nil {
 			return k, nil
 		}
@@ -105,8 +115,8 @@ func LaunchKafka(ctx context.Context, libs string) (Broker, error) {
 	return nil, fmt.Errorf("launch Kafka %s: %w", KafkaVersion, failures)
 }
 
-func launchKafka(ctx context.Context, libs string) (*kafka, error) {
-	ports, err := freePorts(2)
+func launchKafka(ctx context.Context, libs string, proxy *Proxy) (*kafka, error) {
+	ports, err := freePorts(3)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +125,13 @@ func launchKafka(ctx context.Context, libs string) (*kafka, error) {
 		return nil, fmt.Errorf("make directory: %w", err)
 	}
 	k := &kafka{cluster: cluster{[]string{loopback(ports[0])}}, libs: libs, dir: dir}
-	text := fmt.Sprintf(properties, ports[0], ports[1], filepath.Join(dir, "data"))
+	behind := loopback(ports[2]) // where clients of the second listener are sent
+	if proxy != nil {
+		proxy.Target(behind)
+		behind = proxy.Addr()
+	}
+	text := fmt.Sprintf(properties, ports[0], ports[1], filepath.Join(dir, "data"), ports[2],
+		behind)
 	if err := os.WriteFile(k.config(), []byte(text), 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("write configuration: %w", err), k.Close())
 	}

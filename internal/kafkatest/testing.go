@@ -30,6 +30,28 @@ func StartFake(t testing.TB, opts ...Option) Broker {
 	return closing(t)(LaunchFake(t.Context(), opts...))
 }
 
+// StartBehindProxy starts a real Kafka of this test's own and a proxy before it, with no topics,
+// and closes both after the test. It needs the jars of `make kafka-jars`.
+func StartBehindProxy(t testing.TB) (Broker, *Proxy) {
+	t.Helper()
+	ctx, cancel := limited(t)
+	defer cancel()
+	libs, err := FindJars()
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy, err := NewProxy()
+	if err != nil {
+		t.Fatalf("start a proxy: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := proxy.Close(); err != nil {
+			t.Errorf("close the proxy: %v", err)
+		}
+	})
+	return closing(t)(LaunchKafkaBehind(ctx, libs, proxy)), proxy
+}
+
 func closing(t testing.TB) func(Broker, error) Broker {
 	return func(b Broker, err error) Broker {
 		t.Helper()
