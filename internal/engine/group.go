@@ -24,7 +24,7 @@ const (
 	rebalanceTimeout = 30 * time.Second
 	fetchWait        = 100 * time.Millisecond
 	// fetchBytesMax and fetchPartitionBytesMax bound one answer, compressed.
-	fetchBytesMax          = 16 << 20
+	fetchBytesMax          = 4 << 20
 	fetchPartitionBytesMax = 1 << 20
 )
 

@@ -168,7 +168,8 @@ func (s *store) dirtyBytes() int {
 func (s *store) cut() map[string][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.committing, s.dirty = s.dirty, newLayer()
+	s.committing = s.dirty
+	s.dirty = layer{rows: make(map[string][]byte, len(s.committing.rows))}
 	return s.committing.rows
 }
 
@@ -246,7 +247,8 @@ func (s *store) write(now bool) error {
 	if s.writeErr != nil {
 		return s.writeErr
 	}
-	s.writing, s.pending = s.pending, newLayer()
+	s.writing = s.pending
+	s.pending = layer{rows: make(map[string][]byte, len(s.writing.rows))}
 	rows, bytes, offset := s.writing.rows, s.writing.bytes, s.offset
 	s.writer.Go(func() { s.put(rows, bytes, offset) })
 	return nil
