@@ -25,7 +25,7 @@ const (
 	fetchWait        = 100 * time.Millisecond
 	// fetchBytesMax and fetchPartitionBytesMax bound one answer, compressed.
 	fetchBytesMax          = 4 << 20
-	fetchPartitionBytesMax = 1 << 20
+	fetchPartitionBytesMax = 256 << 10
 )
 
 // group is the instance's place in the consumer group, as goka's sarama.ConsumerGroup. The group

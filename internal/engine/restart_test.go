@@ -60,7 +60,7 @@ func TestStoreThatCannotBeOpened(t *testing.T) {
 	n.Store(0)
 	c.Log = slog.New(restarts{testLog(t).Handler(), &again})
 	r := start(t, p, c)
-	eventually(t, "it tries again", func() bool { return again.Load() >= 2 })
+	eventually(t, "it tries again", func() bool { return again.Load() >= 1 })
 	if n.Load() != 0 {
 		t.Errorf("%d records were folded beside a store that is not open", n.Load())
 	}

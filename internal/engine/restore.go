@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -480,9 +481,12 @@ func progressOf(next map[string]int64) []byte {
 func parseProgress(text []byte) (map[string]int64, error) {
 	next := map[string]int64{}
 	for line := range strings.Lines(string(text)) {
-		var topic string
-		var offset int64
-		if _, err := fmt.Sscanf(line, "%s %d", &topic, &offset); err != nil {
+		topic, number, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		offset, err := strconv.ParseInt(number, 10, 64)
+		if err == nil && topic == "" {
+			err = errors.New("no topic")
+		}
+		if err != nil {
 			return nil, fmt.Errorf("progress record %q: %w", line, err)
 		}
 		next[topic] = offset
