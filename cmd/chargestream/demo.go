@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -95,7 +94,7 @@ func (a *app) demo(ctx context.Context, f *demoFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	registry := prometheus.NewRegistry()
+	registry := newRegistry()
 	c := engine.Config{
 		Brokers:  a.brokers,
 		StateDir: filepath.Join(state, "state"),

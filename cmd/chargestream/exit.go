@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // The exit codes. Scripts rely on them.
@@ -28,10 +29,11 @@ type exitError struct {
 
 // Error is what and why in one line.
 func (e *exitError) Error() string {
-	if e.err == nil {
-		return e.what
+	text := e.what
+	if e.err != nil {
+		text = fmt.Sprintf("%s (%v)", e.what, e.err)
 	}
-	return fmt.Sprintf("%s (%v)", e.what, e.err)
+	return strings.ReplaceAll(text, "\n", "; ") // errors that are joined have a line each
 }
 
 // Unwrap is why.

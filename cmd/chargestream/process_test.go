@@ -132,9 +132,32 @@ func TestDemo(t *testing.T) {
 		}
 		<-time.After(50 * time.Millisecond)
 	}
+	wantMetrics(t, strings.TrimSuffix(url, "/api/v1/invoices"))
 	cancel()
 	if code := <-ended; code != exitOK {
 		t.Errorf("exit code %d; stderr: %s", code, stderr.String())
+	}
+}
+
+// wantMetrics asks a demo for its metrics and its readiness.
+func wantMetrics(t *testing.T, url string) {
+	t.Helper()
+	text, err := fetch(t.Context(), url+"/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`stream_build_info{go="go1.`, "\ngo_goroutines ",
+		"\nprocess_cpu_seconds_total ", `stream_view_staleness_seconds{table="invoices"} `,
+		`stream_view_lag_records{table="stations-table"} `,
+		`stream_records_processed_total{processor="hours"} `} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the metrics do not have %q:\n%s", want, text)
+		}
+	}
+	text, err = fetch(t.Context(), url+"/readyz")
+	if err != nil || !strings.Contains(text, `"table":"invoices"`) ||
+		!strings.Contains(text, `"newest":"20`) {
+		t.Errorf("readiness %s, %v", text, err)
 	}
 }
 

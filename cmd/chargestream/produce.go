@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/term"
 )
 
 // producer sends records and counts those that are acknowledged, by topic. The first error ends
@@ -79,16 +78,8 @@ type progress struct {
 
 // newProgress is nil where nobody watches.
 func (a *app) newProgress(verb string, total int) *progress {
-	out, ok := a.stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(out.Fd())) {
-		return nil
-	}
-	for _, name := range []string{"CI", "NO_PROGRESS"} {
-		if text, set := a.env(name); set && text != "" {
-			return nil
-		}
-	}
-	if text, set := a.env("TERM"); set && text == "dumb" {
+	out := a.terminal()
+	if out == nil {
 		return nil
 	}
 	return &progress{out: out, verb: verb, total: total}

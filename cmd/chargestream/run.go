@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
 	"chargestream/internal/engine"
@@ -27,9 +25,6 @@ import (
 // quietEvery is how often --until-caught-up looks whether anything is left.
 const quietEvery = 100 * time.Millisecond
 
-// headerTimeout bounds how long the header of a request for metrics may take.
-const headerTimeout = 5 * time.Second
-
 type runFlags struct {
 	stateDir   string
 	processors []string
@@ -38,8 +33,11 @@ type runFlags struct {
 	commit     time.Duration
 	session    time.Duration
 	idle       time.Duration
+	standby    bool
+	stay       bool
 	http       string
 	until      bool
+	noProgress bool
 	verbose    bool
 }
 
@@ -51,7 +49,8 @@ func (a *app) runCommand() *cobra.Command {
 		Long: `Run an instance of the processors. Instances share the work by partitions:
 start as many as you like, each with a state directory of its own.`,
 		Example: `chargestream run --brokers localhost:9092 --state-dir ./state
-chargestream run --brokers localhost:9092 --state-dir ./state --until-caught-up`,
+chargestream run --brokers localhost:9092 --state-dir ./state --until-caught-up
+chargestream run --brokers localhost:9092 --state-dir ./state --standby --stay-on-stop`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), f) },
 	}
@@ -68,84 +67,108 @@ chargestream run --brokers localhost:9092 --state-dir ./state --until-caught-up`
 	flags.StringVar(&f.instance, "instance", "",
 		"`name` of this instance, the same after a restart; kept in the state directory by default")
 	flags.StringVar(&f.guarantee, "guarantee", string(engine.ExactlyOnce),
-		"exactly_once or at_least_once")
-	flags.DurationVar(
-		&f.commit,
-		"commit-interval",
-		100*time.Millisecond,
-		"how `long` a unit of work lasts",
-	)
+		"`promise` that is kept: exactly_once or at_least_once")
+	flags.DurationVar(&f.commit, "commit-interval", 100*time.Millisecond,
+		"how `long` a unit of work lasts")
 	flags.DurationVar(&f.session, "session-timeout", 10*time.Second,
 		"how `long` a silent instance keeps its partitions")
-	flags.DurationVar(
-		&f.idle,
-		"idle-after",
-		10*time.Second,
+	flags.DurationVar(&f.idle, "idle-after", 10*time.Second,
 		"how `long` a partition is silent before a clock record moves its time on; "+
-			"below zero: never",
-	)
-	flags.StringVar(
-		&f.http,
-		"metrics",
-		"",
-		"`address` to serve /metrics and /healthz on; none by default",
-	)
+			"below zero: never")
+	flags.BoolVar(&f.standby, "standby", false,
+		"keep copies of the partitions of others, to take them over at once")
+	flags.BoolVar(&f.stay, "stay-on-stop", false,
+		"keep the partitions at a stop, for an instance that is back within --session-timeout")
+	flags.StringVar(&f.http, "metrics", "",
+		"`address` to serve /metrics, /healthz and /readyz on; none by default")
 	flags.BoolVar(&f.until, "until-caught-up", false,
 		"stop when nothing is left to read, and print what was done as JSON")
+	flags.BoolVar(&f.noProgress, "no-progress", false,
+		"draw no bar while tables are restored; none is drawn but on a terminal")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log everything")
 	return cmd
 }
 
 func (a *app) run(ctx context.Context, f *runFlags) error {
-	if f.stateDir == "" {
-		return usageError(
-			"no state directory is given",
-			"set --state-dir DIR or "+envName("state-dir"),
-		)
-	}
-	registry := prometheus.NewRegistry()
-	procs, err := chooseProcessors(f.processors, newCounters(registry))
+	registry := newRegistry()
+	procs, err := f.prepare(registry)
 	if err != nil {
 		return err
-	}
-	if f.instance == "" {
-		if f.instance, err = instanceOf(f.stateDir); err != nil {
-			return err
-		}
 	}
 	client, err := a.kafkaClient(ctx) // so that a wrong address is told at once
 	if err != nil {
 		return err
 	}
 	client.Close()
-	log := a.logger(f.verbose)
+	out, onRestore, erase := a.restoreBar(f)
+	log, ready := a.loggerTo(out, f.verbose), newReadiness(procs)
 	c := engine.Config{Brokers: a.brokers, StateDir: f.stateDir, Instance: f.instance,
-		Guarantee: engine.Guarantee(
-			f.guarantee,
-		), CommitInterval: f.commit, SessionTimeout: f.session,
-		IdleAfter: f.idle, Log: log, Metrics: engine.NewMetrics(registry)}
-	stop, err := serveMetrics(f.http, registry, log)
+		Guarantee: engine.Guarantee(f.guarantee), CommitInterval: f.commit,
+		SessionTimeout: f.session, IdleAfter: f.idle, Standby: f.standby, StayOnStop: f.stay,
+		OnRestore: onRestore, OnState: ready.tell, Log: log, Metrics: engine.NewMetrics(registry)}
+	stop, err := serveMetrics(f.http, registry, ready, log)
 	if err != nil {
 		return err
 	}
 	began := time.Now()
 	err = runProcessors(ctx, c, procs, f.until)
+	erase()
 	if err := errors.Join(err, stop()); err != nil {
-		return runError(err)
+		return a.runError(err)
 	}
 	if !f.until {
 		return nil
 	}
+	if err := ctx.Err(); err != nil {
+		return err // it has not caught up
+	}
 	return a.reportRun(registry, time.Since(began))
 }
 
+// prepare looks at the flags before anything is asked of Kafka.
+func (f *runFlags) prepare(r prometheus.Registerer) ([]*engine.Processor, error) {
+	if f.stateDir == "" {
+		return nil, usageError(
+			"no state directory is given",
+			"set --state-dir DIR or "+envName("state-dir"),
+		)
+	}
+	if g := engine.Guarantee(f.guarantee); g != engine.ExactlyOnce && g != engine.AtLeastOnce {
+		return nil, usageError(fmt.Sprintf("--guarantee %q is neither %s nor %s", f.guarantee,
+			engine.ExactlyOnce, engine.AtLeastOnce), "")
+	}
+	procs, err := chooseProcessors(f.processors, newCounters(r))
+	if err != nil {
+		return nil, err
+	}
+	if f.instance == "" {
+		if f.instance, err = instanceOf(f.stateDir); err != nil {
+			return nil, &exitError{code: exitRuntime, what: "the state directory cannot be used",
+				err: err, hint: "give --state-dir a directory that this user may write to"}
+		}
+	}
+	return procs, nil
+}
+
+// restoreBar is where to log to, what to tell of restores, and how to end that: with a bar where
+// somebody watches.
+func (a *app) restoreBar(f *runFlags) (io.Writer, func(engine.Restore), func()) {
+	if out := a.terminal(); out != nil && !f.noProgress {
+		b := newRestoreBar(out)
+		return b, b.tell, b.close
+	}
+	return a.stderr, nil, func() {}
+}
+
 // logger writes to stderr, as stdout is for data.
-func (a *app) logger(verbose bool) *slog.Logger {
+func (a *app) logger(verbose bool) *slog.Logger { return a.loggerTo(a.stderr, verbose) }
+
+func (a *app) loggerTo(out io.Writer, verbose bool) *slog.Logger {
 	level := slog.LevelInfo
 	if verbose {
 		level = slog.LevelDebug
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
 }
 
 func chooseProcessors(names []string, count processors.Counter) ([]*engine.Processor, error) {
@@ -188,40 +211,6 @@ func instanceOf(dir string) (string, error) {
 	return name, nil
 }
 
-// serveMetrics listens where it is told to, and returns what stops it.
-func serveMetrics(
-	address string,
-	registry *prometheus.Registry,
-	log *slog.Logger,
-) (func() error, error) {
-	if address == "" {
-		return func() error { return nil }, nil
-	}
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, &exitError{code: exitRuntime, what: "cannot listen on " + address, err: err,
-			hint: "choose another address with --metrics"}
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc(
-		"/healthz",
-		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) },
-	)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout}
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			log.Error("metrics", "error", err)
-		}
-	})
-	return func() error {
-		err := server.Close()
-		serving.Wait()
-		return err
-	}, nil
-}
-
 // runProcessors runs processors until ctx is done, one of them cannot go on, or, if asked, nothing
 // is left to read.
 func runProcessors(
@@ -236,7 +225,7 @@ func runProcessors(
 	for _, p := range procs {
 		running.Go(func() {
 			if err := engine.Run(ctx, p, c); err != nil {
-				cancel(fmt.Errorf("processor %s: %w", p.Group, err))
+				cancel(&processorError{p.Group, err})
 			}
 		})
 	}
@@ -262,19 +251,6 @@ func catchUp(ctx context.Context, brokers []string, procs []*engine.Processor) e
 		return err
 	}
 	return engine.Quiet(ctx, brokers, quietEvery, procs...)
-}
-
-// runError tells what to do about an error that no restart mends.
-func runError(err error) error {
-	switch {
-	case errors.Is(err, engine.ErrTopics):
-		return &exitError{code: exitInvalid, what: "the topics are not as they must be", err: err,
-			hint: "see \"chargestream topics plan\", then \"chargestream topics apply\""}
-	case errors.Is(err, engine.ErrLocked):
-		return &exitError{code: exitRuntime, what: "the state directory is in use", err: err,
-			hint: "give each instance a --state-dir of its own"}
-	}
-	return err
 }
 
 // runReport is what run --until-caught-up prints.

@@ -65,8 +65,11 @@ func (a *app) serve(ctx context.Context, address string, chosen, verbose bool) e
 		return err
 	}
 	fmt.Fprintf(a.stderr, "listening on http://%s\n", listener.Addr())
-	return serveViews(ctx, a.brokers, listener, prometheus.NewRegistry(), log)
+	return serveViews(ctx, a.brokers, listener, newRegistry(), log)
 }
+
+// What is told of freshness is what the views measure.
+var _ views.Measured = (*engine.View)(nil)
 
 // viewed are the topics that are viewed.
 func viewed() []string {
@@ -116,6 +119,7 @@ func serveViews(ctx context.Context, brokers []string, listener net.Listener,
 			}
 		})
 	}
+	registry.MustRegister(newViewMetrics(tables))
 	source := views.New(views.Tables{
 		Stations:    tables[topics.Table(topics.GroupStations)],
 		Sessions:    tables[topics.Table(topics.GroupSessions)],

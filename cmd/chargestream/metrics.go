@@ -1,0 +1,171 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"chargestream/internal/engine"
+	"chargestream/processors"
+)
+
+// topologyBytes is how much of the hash of the topology is told: enough to tell two apart.
+const topologyBytes = 4
+
+// newRegistry holds what every process tells: which build it is, and how Go and the operating
+// system see it.
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	b := readBuild()
+	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "stream_build_info",
+		Help: "1, with labels of what was built; topology is a hash of what \"topology\" prints.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Revision, "go": b.Go,
+			"topology": topologyHash()}})
+	info.Set(1)
+	r.MustRegister(info, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// topologyHash changes with what is read, kept and written: instances of one group have the same,
+// but while they are being replaced.
+func topologyHash() string {
+	sum := sha256.Sum256(fmt.Append(nil, engine.Describe(processors.All(nil)...)))
+	return hex.EncodeToString(sum[:topologyBytes])
+}
+
+// viewMetrics asks views how far they are when the metrics are asked for, so that a view that
+// hears nothing grows stale by itself.
+type viewMetrics struct {
+	views          map[string]*engine.View
+	staleness, lag *prometheus.Desc
+}
+
+func newViewMetrics(views map[string]*engine.View) *viewMetrics {
+	return &viewMetrics{views: views,
+		staleness: prometheus.NewDesc("stream_view_staleness_seconds",
+			"Age of what the view shows; 0 where it has caught up.", []string{"table"}, nil),
+		lag: prometheus.NewDesc("stream_view_lag_records",
+			"Offsets that the view has not read yet, control records included.",
+			[]string{"table"}, nil)}
+}
+
+// Describe implements prometheus.Collector.
+func (m *viewMetrics) Describe(to chan<- *prometheus.Desc) {
+	to <- m.staleness
+	to <- m.lag
+}
+
+// Collect implements prometheus.Collector. A view whose staleness is not known yet has none.
+func (m *viewMetrics) Collect(to chan<- prometheus.Metric) {
+	now := time.Now()
+	for table, v := range m.views {
+		if stale, known := v.Staleness(now); known {
+			to <- prometheus.MustNewConstMetric(m.staleness, prometheus.GaugeValue,
+				stale.Seconds(), table)
+		}
+		to <- prometheus.MustNewConstMetric(m.lag, prometheus.GaugeValue, float64(v.Behind()),
+			table)
+	}
+}
+
+// headerTimeout bounds how long the header of a request for metrics may take.
+const headerTimeout = 5 * time.Second
+
+// readiness is what processors tell of themselves, and answers /readyz.
+type readiness struct {
+	mu     sync.Mutex
+	states map[string]engine.State // by group
+}
+
+// newReadiness is that of processors that have not begun.
+func newReadiness(procs []*engine.Processor) *readiness {
+	r := &readiness{states: map[string]engine.State{}}
+	for _, p := range procs {
+		r.states[p.Group] = engine.State{Group: p.Group}
+	}
+	return r
+}
+
+// tell is engine.Config.OnState.
+func (r *readiness) tell(s engine.State) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.states[s.Group] = s
+}
+
+// groupState is a group in the answer.
+type groupState struct {
+	Group  string `json:"group"`
+	Ready  bool   `json:"ready"`
+	Member bool   `json:"member"` // the group has given this instance its partitions, or none
+	Owned  int    `json:"owned"`  // partitions that it was given
+	Active int    `json:"active"` // partitions whose table is restored and that are read
+}
+
+// ServeHTTP implements http.Handler: 503 until every processor reads all that it was given.
+func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	var answer struct {
+		Ready  bool         `json:"ready"`
+		Groups []groupState `json:"groups"`
+	}
+	answer.Ready = true
+	r.mu.Lock()
+	for _, group := range slices.Sorted(maps.Keys(r.states)) {
+		s := r.states[group]
+		answer.Ready = answer.Ready && s.Ready()
+		answer.Groups = append(answer.Groups, groupState{s.Group, s.Ready(), s.Member, s.Owned,
+			s.Active})
+	}
+	r.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	if !answer.Ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	// Who asked may be gone; there is nobody else to tell.
+	json.NewEncoder(w).Encode(answer)
+}
+
+// serveMetrics listens where it is told to, and returns what stops it.
+func serveMetrics(address string, registry *prometheus.Registry, ready *readiness,
+	log *slog.Logger) (func() error, error) {
+	if address == "" {
+		return func() error { return nil }, nil
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, &exitError{code: exitRuntime, what: "cannot listen on " + address, err: err,
+			hint: "choose another address with --metrics"}
+	}
+	log.Info("metrics are served", "address", listener.Addr().String())
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /readyz", ready)
+	mux.HandleFunc("GET /healthz",
+		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			log.Error("metrics", "error", err)
+		}
+	})
+	return func() error {
+		err := server.Close()
+		serving.Wait()
+		return err
+	}, nil
+}

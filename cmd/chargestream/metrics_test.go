@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"chargestream/internal/engine"
+)
+
+// TestReadiness: an instance is ready when each processor reads all that it was given, even if
+// that is nothing, and not before it was given anything.
+func TestReadiness(t *testing.T) {
+	r := newReadiness([]*engine.Processor{{Group: "hours"}, {Group: "stations"}})
+	for _, step := range []struct {
+		told engine.State
+		code int
+		body string
+	}{
+		{engine.State{Group: "hours", Member: true}, http.StatusServiceUnavailable,
+			`{"group":"stations","ready":false,"member":false,`},
+		{engine.State{Group: "stations", Member: true, Owned: 2, Active: 1},
+			http.StatusServiceUnavailable, `"member":true,"owned":2,"active":1}`},
+		{engine.State{Group: "stations", Member: true, Owned: 2, Active: 2}, http.StatusOK,
+			`{"ready":true,"groups":[{"group":"hours","ready":true,`},
+		{engine.State{Group: "stations"}, http.StatusServiceUnavailable, `{"ready":false,`},
+	} {
+		r.tell(step.told)
+		answer := httptest.NewRecorder()
+		r.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+		if answer.Code != step.code || !strings.Contains(answer.Body.String(), step.body) {
+			t.Errorf("after %+v: %d %s, want %d with %s", step.told, answer.Code,
+				answer.Body.String(), step.code, step.body)
+		}
+	}
+}
+
+// TestEveryMetricIsExplained holds docs/operations.md against what is told.
+func TestEveryMetricIsExplained(t *testing.T) {
+	r := newRegistry()
+	engine.NewMetrics(r)
+	newCounters(r)
+	newViewCounter(r)
+	r.MustRegister(newViewMetrics(nil))
+	descriptions := make(chan *prometheus.Desc)
+	go func() { r.Describe(descriptions); close(descriptions) }()
+	told := map[string]bool{}
+	for d := range descriptions {
+		name := regexp.MustCompile(`fqName: "(stream_\w+)"`).FindStringSubmatch(d.String())
+		if name != nil {
+			told[name[1]] = true
+		}
+	}
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range told {
+		if name != "stream_build_info" && !strings.Contains(string(page), "\n| `"+name+"` |") {
+			t.Errorf("%s is not in the table of docs/operations.md", name)
+		}
+	}
+	suffix := regexp.MustCompile(`_(bucket|count|sum)$`)
+	for _, name := range regexp.MustCompile(`stream_\w+`).FindAllString(string(page), -1) {
+		if !told[name] && !told[suffix.ReplaceAllString(name, "")] {
+			t.Errorf("docs/operations.md tells of %s, which nobody tells", name)
+		}
+	}
+}
+
+// TestRunIsWatched runs the processors and asks what they tell.
+func TestRunIsWatched(t *testing.T) {
+	_, brokers := broker(t)
+	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "done", "")
+	ctx, cancel := context.WithCancel(t.Context())
+	reader, stderr := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- Run(ctx, []string{"run", brokers, "--state-dir", t.TempDir(), "--metrics",
+			"127.0.0.1:0"}, io.Discard, stderr, func(string) (string, bool) { return "", false })
+	}()
+	lines := bufio.NewScanner(reader)
+	var address []string
+	for address == nil && lines.Scan() {
+		address = regexp.MustCompile(`served" address=(\S+)`).FindStringSubmatch(lines.Text())
+	}
+	go func() {
+		for lines.Scan() { // so that nobody who logs waits
+		}
+	}()
+	url := "http://" + address[1]
+	for deadline := time.Now().Add(30 * time.Second); ; <-time.After(50 * time.Millisecond) {
+		text, err := fetch(t.Context(), url+"/readyz")
+		if err == nil && strings.HasPrefix(text, `{"ready":true,`) &&
+			strings.Count(text, `"owned":4,"active":4`) == 3 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not ready: %s, %v", text, err)
+		}
+	}
+	text, err := fetch(t.Context(), url+"/metrics")
+	for _, want := range []string{"stream_build_info{go=", "\ngo_goroutines ",
+		"\nprocess_resident_memory_bytes ", `stream_partitions{group="hours",state="active"} 4`} {
+		if err != nil || !strings.Contains(text, want) {
+			t.Errorf("the metrics do not have %q: %v\n%s", want, err, text)
+		}
+	}
+	cancel()
+	if code := <-ended; code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+}
