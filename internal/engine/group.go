@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -284,7 +285,35 @@ func (g *group) offsets(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	starts, ends, err := g.i.bounds(ctx, g.i.p.topics()...)
+	from, err := g.from(ctx, parts, committed)
+	for began := time.Now(); errors.Is(err, ErrTopics) && time.Since(began) < topicsAfter; {
+		// A broker that has just started may not know yet how far its topics go.
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(restartAfterMin):
+		}
+		from, err = g.from(ctx, parts, committed)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			g.i.fail(err)
+		}
+		return nil, err
+	}
+	c := change{done: make(chan struct{})}
+	for n, p := range parts {
+		c.add = append(c.add, p)
+		g.i.resumeFetch(g.i.p.topics(), n) // the client keeps what was paused before
+	}
+	return from, g.apply(ctx, c)
+}
+
+// from finds where each topic of new partitions is read from, and tells their readers.
+func (g *group) from(ctx context.Context, parts map[int32]*part,
+	committed map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	// What is not committed is no part of a topic yet, and nobody waits for it.
+	starts, ends, err := g.i.bounds(ctx, (*kadm.Client).ListCommittedOffsets, g.i.p.topics()...)
 	if err != nil {
 		return nil, fmt.Errorf("bounds of inputs: %w", err)
 	}
@@ -300,19 +329,13 @@ func (g *group) offsets(ctx context.Context,
 			end, _ := ends.Lookup(topic, n)
 			next, err := g.next(p, topic, at.EpochOffset().Offset, start.Offset, end.Offset)
 			if err != nil {
-				g.i.fail(err)
 				return nil, err
 			}
 			p.read.start(topic, next, end.Offset)
 			from[topic][n] = kgo.NewOffset().At(next)
 		}
 	}
-	c := change{done: make(chan struct{})}
-	for n, p := range parts {
-		c.add = append(c.add, p)
-		g.i.resumeFetch(g.i.p.topics(), n) // the client keeps what was paused before
-	}
-	return from, g.apply(ctx, c)
+	return from, nil
 }
 
 // wait waits until the partitions of an assignment are restored.
@@ -435,7 +458,7 @@ func (g *group) poll(ctx context.Context) {
 			if p == nil {
 				return // revoked meanwhile
 			}
-			bytes, full := p.read.feed(f.Topic, f.Records, f.HighWatermark)
+			bytes, full := p.read.feed(f.Topic, f.Records, f.LastStableOffset)
 			i.queued.Add(bytes)
 			if full {
 				g.client.PauseFetchPartitions(map[string][]int32{f.Topic: {f.Partition}})

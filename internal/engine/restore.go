@@ -79,7 +79,7 @@ func (i *instance) open(ctx context.Context, partitions []int32,
 	for _, c := range have {
 		copies = append(copies, c)
 	}
-	starts, ends, err := i.bounds(ctx, i.p.Table())
+	starts, ends, err := i.bounds(ctx, (*kadm.Client).ListEndOffsets, i.p.Table())
 	if err != nil {
 		return copies, fmt.Errorf("bounds of table: %w", err)
 	}
@@ -104,8 +104,11 @@ func (i *instance) open(ctx context.Context, partitions []int32,
 	return copies, nil
 }
 
-// bounds are the first offset and the high watermark of every partition of topics.
-func (i *instance) bounds(ctx context.Context,
+// lister asks for the ends of topics: the high watermarks, or what is committed.
+type lister func(*kadm.Client, context.Context, ...string) (kadm.ListedOffsets, error)
+
+// bounds are the first offset and the end of every partition of topics.
+func (i *instance) bounds(ctx context.Context, end lister,
 	topics ...string) (starts, ends kadm.ListedOffsets, err error) {
 	admin := kadm.NewClient(i.producer)
 	if starts, err = admin.ListStartOffsets(ctx, topics...); err == nil {
@@ -114,7 +117,7 @@ func (i *instance) bounds(ctx context.Context,
 	if err != nil {
 		return nil, nil, err
 	}
-	if ends, err = admin.ListEndOffsets(ctx, topics...); err == nil {
+	if ends, err = end(admin, ctx, topics...); err == nil {
 		err = ends.Error()
 	}
 	return starts, ends, err
