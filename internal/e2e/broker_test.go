@@ -203,6 +203,25 @@ func logBehind(t *testing.T, b kafkatest.Broker, procs []*engine.Processor) {
 			}
 		}
 	}
+	for _, p := range procs {
+		inputs := kadm.TopicsSet{}
+		for _, topic := range p.Inputs {
+			for n := range int32(kafkatest.DefaultPartitions) {
+				inputs.Add(topic, n)
+			}
+		}
+		writers, err := admin.DescribeProducers(ctx, inputs)
+		if err != nil {
+			t.Error(err)
+		}
+		writers.EachProducer(func(w kadm.DescribedProducer) {
+			if w.CurrentTxnStartOffset >= 0 {
+				t.Logf("%s/%d: producer %d, epoch %d, has a transaction open from %d on, last %v",
+					w.Topic, w.Partition, w.ProducerID, w.ProducerEpoch,
+					w.CurrentTxnStartOffset, time.UnixMilli(w.LastTimestamp))
+			}
+		})
+	}
 	open, err := admin.ListTransactions(ctx, nil, nil)
 	if err != nil {
 		t.Error(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -56,6 +57,7 @@ func TestOneTopicFarBehind(t *testing.T) {
 	shared.mustTopics(t, b, kafkatest.Topic{Name: name + "-near"},
 		kafkatest.Topic{Name: name + "-far"}, kafkatest.CompactedTopic(name+"-table"),
 		kafkatest.CompactedTopic(name+"-again-table"))
+	base := time.Now().Add(-2 * time.Hour) // older records would be deleted
 	half := func(from, to int64) {
 		var records []*kgo.Record
 		for n, topic := range map[int]string{near: name + "-near", far: name + "-far"} {
@@ -63,7 +65,7 @@ func TestOneTopicFarBehind(t *testing.T) {
 				for p := range int32(kafkatest.DefaultPartitions) {
 					records = append(records, &kgo.Record{Topic: topic, Partition: p,
 						Key:       []byte(keyIn(p, kafkatest.DefaultPartitions)),
-						Timestamp: time.UnixMilli(at)})
+						Timestamp: base.Add(time.Duration(at) * time.Millisecond)})
 				}
 			}
 		}
@@ -117,29 +119,28 @@ func TestOpenTransactionIsNotWaitedFor(t *testing.T) {
 	if err := client.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}
-	put := func(topic string, at int64) {
-		r := &kgo.Record{Topic: name + topic, Key: []byte("k"), Timestamp: time.UnixMilli(at)}
+	base := time.Now().Add(-time.Hour)
+	put := func(topic string, at time.Duration) {
+		r := &kgo.Record{Topic: name + topic, Key: []byte("k"), Timestamp: base.Add(at)}
 		if err := client.ProduceSync(t.Context(), r).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	put("-far", 1000)
+	put("-far", time.Second)
 	a := newArrivals(name)
 	c := quickConfig(b.Addrs(), t.TempDir(), engine.ExactlyOnce)
 	c.Log = testLog(t)
 	r := start(t, a.Processor, c)
 	kafkatest.MustProduce(t, b, &kgo.Record{Topic: name + "-near", Key: []byte("k"),
-		Timestamp: time.UnixMilli(2000)})
-	began := time.Now()
+		Timestamp: base.Add(2 * time.Second)})
 	eventually(t, "the other topic is read", func() bool { return len(a.order()) == 1 })
-	waited := time.Since(began)
 	if err := client.EndTransaction(context.Background(), kgo.TryCommit); err != nil {
 		t.Fatal(err)
 	}
 	p := engine.PartitionOf("k", kafkatest.DefaultPartitions)
 	eventually(t, "what is committed is read", func() bool { return len(a.order()[p]) == 2 })
 	r.stop(t)
-	if got := a.order()[p]; !slices.Equal(got, []string{"near@2000", "far@1000"}) {
-		t.Errorf("read %v after %v", got, waited)
+	if got := a.order()[p]; !strings.HasPrefix(got[0], "near") {
+		t.Errorf("read %v", got)
 	}
 }

@@ -60,43 +60,41 @@ func (balancer) Balance(c *kgo.ConsumerBalancer, topics map[string]int32) kgo.In
 	c.EachMember(func(*kmsg.JoinGroupResponseMember, *kmsg.ConsumerMemberMetadata) {
 		owned = append(owned, nil)
 	})
-	for p, member := range owners(c) {
+	owners := ownersOf(c)
+	for p, member := range owners {
 		owned[member] = append(owned[member], p)
 	}
 	plan := c.NewPlan()
 	for member, numbers := range share(partitions, owned) {
+		// What another has is given up in this round and assigned in the next, of all topics:
+		// members may know different ones.
+		numbers = slices.DeleteFunc(numbers, func(p int32) bool {
+			owner, had := owners[p]
+			return had && owner != member
+		})
 		m, meta := c.MemberAt(member)
 		for _, topic := range meta.Topics {
 			plan.AddPartitions(m, topic, slices.Clone(numbers))
 		}
 	}
-	plan.AdjustCooperative(c)
 	return plan
 }
 
-// owners tells which member has each partition number. Of several that claim one, the one with the
-// newest generation has it: the others missed that it moved.
-func owners(c *kgo.ConsumerBalancer) map[int32]int {
-	type claim struct {
-		member     int
-		generation int32
-	}
-	claims := map[int32]claim{}
+// ownersOf tells which member has each partition number. Of several that claim one, the one with
+// the newest generation has it: the others missed that it moved.
+func ownersOf(c *kgo.ConsumerBalancer) map[int32]int {
+	owners, newest := map[int32]int{}, map[int32]int32{}
 	member := 0
 	c.EachMember(func(_ *kmsg.JoinGroupResponseMember, meta *kmsg.ConsumerMemberMetadata) {
 		for _, o := range meta.OwnedPartitions {
 			for _, p := range o.Partitions {
-				if was, ok := claims[p]; !ok || meta.Generation > was.generation {
-					claims[p] = claim{member, meta.Generation}
+				if _, ok := owners[p]; !ok || meta.Generation > newest[p] {
+					owners[p], newest[p] = member, meta.Generation
 				}
 			}
 		}
 		member++
 	})
-	owners := make(map[int32]int, len(claims))
-	for p, c := range claims {
-		owners[p] = c.member
-	}
 	return owners
 }
 

@@ -378,3 +378,31 @@ func TestBalanceHangsOnNoOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestBalanceMembersOfOtherTopics: while one member still reads fewer topics than another, what it
+// has is nobody else's, of no topic: both would write the same rows.
+func TestBalanceMembersOfOtherTopics(t *testing.T) {
+	var b balancer
+	var members []kmsg.JoinGroupResponseMember
+	for id, meta := range map[string][]byte{
+		"old": b.JoinGroupMetadata([]string{"a"}, map[string][]int32{"a": {0, 1, 2, 3}}, 5),
+		"new": b.JoinGroupMetadata([]string{"a", "b"}, nil, 5),
+	} {
+		m := kmsg.NewJoinGroupResponseMember()
+		m.MemberID, m.ProtocolMetadata = id, meta
+		members = append(members, m)
+	}
+	c, err := kgo.NewConsumerBalancer(b, members)
+	mustDo(t, err)
+	plan := b.Balance(c, map[string]int32{"a": 4, "b": 4}).IntoSyncAssignment()
+	for _, a := range plan {
+		got, err := kgo.ParseConsumerSyncAssignment(a.MemberAssignment)
+		mustDo(t, err)
+		if a.MemberID == "new" && len(numbers(got)) > 0 {
+			t.Errorf("the new member gets %v at once", got)
+		}
+		if a.MemberID == "old" && len(numbers(got)) != 2 {
+			t.Errorf("the old member keeps %v", got)
+		}
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -88,7 +90,7 @@ func (i *instance) commit(ctx context.Context) error {
 	}
 	i.c.Metrics.committed(i.p.Group, time.Since(start), err)
 	if err == nil {
-		err = i.keep(u)
+		err = errors.Join(i.keep(u), i.writeStores())
 	}
 	if err != nil {
 		err = fmt.Errorf("commit: %w", err)
@@ -257,9 +259,10 @@ func (i *instance) keep(u *unit) error {
 // writeStores has the disks get what is committed for long enough.
 func (i *instance) writeStores() error {
 	i.mu.Lock()
-	defer i.mu.Unlock()
+	parts := slices.Collect(maps.Values(i.parts))
+	i.mu.Unlock()
 	var err error
-	for _, p := range i.parts {
+	for _, p := range parts {
 		err = errors.Join(err, p.store.write(false))
 	}
 	return err
@@ -301,6 +304,9 @@ func (i *instance) commitOffsets(ctx context.Context, offsets map[string]map[int
 		err := send(ctx, m, offsets)
 		if err == nil {
 			return nil
+		}
+		if now, _ := i.group.GroupMetadata(); now != m.member {
+			return fmt.Errorf("commit offsets: %w, and was told: %v", errExpelled, err)
 		}
 		why := classify(err)
 		if why.decision != retry && !errors.Is(err, kerr.RebalanceInProgress) &&

@@ -28,13 +28,16 @@ func fence(ctx context.Context, client *kgo.Client, topic string, partitions []i
 	q := kmsg.NewPtrListTransactionsRequest()
 	q.ProducerIDFilters = producers
 	var ids, fenced []string
+	var failed error // what one broker does not tell must not keep the others' from being ended
 	for _, shard := range client.RequestSharded(ctx, q) {
 		if shard.Err != nil {
-			return nil, fmt.Errorf("list transactions: %w", shard.Err)
+			failed = errors.Join(failed, fmt.Errorf("list transactions: %w", shard.Err))
+			continue
 		}
 		response := shard.Resp.(*kmsg.ListTransactionsResponse)
 		if err := kerr.ErrorForCode(response.ErrorCode); err != nil {
-			return nil, fmt.Errorf("list transactions: %w", err)
+			failed = errors.Join(failed, fmt.Errorf("list transactions: %w", err))
+			continue
 		}
 		for _, t := range response.TransactionStates {
 			if t.TransactionalID != own {
@@ -45,14 +48,15 @@ func fence(ctx context.Context, client *kgo.Client, topic string, partitions []i
 	for _, id := range ids {
 		open, err := holds(ctx, client, id, topic, partitions)
 		if err == nil && open {
-			fenced = append(fenced, id)
 			err = abortTransaction(ctx, client, id)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("fence %q: %w", id, err)
+			failed = errors.Join(failed, fmt.Errorf("fence %q: %w", id, err))
+		} else if open {
+			fenced = append(fenced, id)
 		}
 	}
-	return fenced, nil
+	return fenced, failed
 }
 
 // holds tells whether a transaction is going on that wrote to one of the partitions. One that is

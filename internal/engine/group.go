@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -22,7 +25,9 @@ const (
 	// heartbeatMax is how late a member may learn that the group agrees anew.
 	heartbeatMax = 300 * time.Millisecond
 	// rebalanceTimeout is how long the group waits for a member that commits what it gives up.
-	rebalanceTimeout = 30 * time.Second
+	// It must be longer than that may take, or the group would go on without the member, and Kafka
+	// keeps a static one although it missed a generation.
+	rebalanceTimeout = 2*commitMax + 2*fenceMax + 20*time.Second
 	fetchWait        = 100 * time.Millisecond
 	// fetchBytesMax and fetchPartitionBytesMax bound one answer, compressed.
 	fetchBytesMax          = 4 << 20
@@ -34,11 +39,13 @@ const (
 // goka knows sessions only, in which nothing moves; so it is given one session after another, each
 // of the partitions that are ours and restored, and what takes long happens beside them.
 type group struct {
-	i       *instance
-	ctx     context.Context
-	client  *kgo.Client
-	started chan struct{} // closed when client is there
-	changes chan change
+	i         *instance
+	ctx       context.Context
+	client    *kgo.Client
+	started   chan struct{} // closed when client is there
+	settled   chan struct{} // closed when nothing will be committed any more
+	revokedIn atomic.Int32  // generation in which partitions were last given up
+	changes   chan change
 
 	mu    sync.Mutex
 	owned map[int32]*part // assigned; restored or not
@@ -52,8 +59,8 @@ type change struct {
 }
 
 func (i *instance) buildGroup([]string, string, string) (sarama.ConsumerGroup, error) {
-	return &group{i: i, started: make(chan struct{}), changes: make(chan change),
-		owned: map[int32]*part{}}, nil
+	return &group{i: i, started: make(chan struct{}), settled: make(chan struct{}),
+		changes: make(chan change), owned: map[int32]*part{}}, nil
 }
 
 // options are those of the member. A static one (KIP-345): an instance that comes back within the
@@ -64,6 +71,8 @@ func (g *group) options(topics []string) []kgo.Opt {
 		kgo.SeedBrokers(c.Brokers...), kgo.ClientID(g.i.transactionalID()),
 		kgo.MaxVersions(kversion.V4_0_0()), // offsets are committed by the topic's name
 		kgo.ConsumerGroup(g.i.p.Group), kgo.InstanceID(c.Instance), kgo.ConsumeTopics(topics...),
+		// What was polled is handed over before partitions can move.
+		kgo.BlockRebalanceOnPoll(),
 		kgo.Balancers(balancer{}), kgo.DisableAutoCommit(), kgo.MetadataMinAge(metadataMinAge),
 		kgo.SessionTimeout(c.SessionTimeout), kgo.RebalanceTimeout(rebalanceTimeout),
 		kgo.HeartbeatInterval(min(c.SessionTimeout/5, heartbeatMax)),
@@ -84,6 +93,7 @@ func (g *group) Consume(ctx context.Context, topics []string, h sarama.ConsumerG
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	g.i.fatal, g.ctx = cancel, ctx
+	defer g.i.consuming(cancel)()
 	if err := g.i.failed(); err != nil {
 		return err
 	}
@@ -117,12 +127,16 @@ func (g *group) end(kill func()) error {
 	if err == nil {
 		err = i.commit(ctx)
 	}
-	if err == nil && !i.c.StayOnStop {
+	close(g.settled)
+	i.membership.member, i.membership.generation = g.client.GroupMetadata()
+	// What was given up is another's only when this member has joined again. If it comes back by
+	// its name before that, it gets the old assignment, and nobody gets the partitions.
+	owed := i.membership.generation > 0 && i.membership.generation == g.revokedIn.Load()
+	kill()
+	g.client.CloseAllowingRebalance()
+	if owed || (err == nil && !i.c.StayOnStop) {
 		g.leave(ctx)
 	}
-	i.membership.member, i.membership.generation = g.client.GroupMetadata()
-	kill()
-	g.client.Close()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, p := range g.owned {
@@ -135,15 +149,18 @@ func (g *group) end(kill func()) error {
 }
 
 // leave gives the place in the group up, so that the partitions move at once and not when the
-// session has timed out. The client does not do that for a static member.
+// session has timed out. The client does not do that for a static member. It is closed by then: it
+// would join again as soon as it learned that it is no member any more.
 func (g *group) leave(ctx context.Context) {
+	if g.i.membership.member == "" {
+		return // it would be another that has the name
+	}
 	q := kmsg.NewPtrLeaveGroupRequest()
-	q.Group = g.i.p.Group
-	q.MemberID, _ = g.client.GroupMetadata()
+	q.Group, q.MemberID = g.i.p.Group, g.i.membership.member
 	m := kmsg.NewLeaveGroupRequestMember()
 	m.MemberID, m.InstanceID = q.MemberID, &g.i.c.Instance
 	q.Members = append(q.Members, m)
-	if _, err := q.RequestWith(ctx, g.client); err != nil {
+	if _, err := q.RequestWith(ctx, g.i.producer); err != nil {
 		g.i.c.Log.Warn("the group could not be left; its partitions move after the session timeout",
 			"group", g.i.p.Group, "error", err)
 	}
@@ -167,13 +184,43 @@ func (g *group) PauseAll() {}
 // ResumeAll implements sarama.ConsumerGroup.
 func (g *group) ResumeAll() {}
 
-// numbers are the partitions of an assignment, whose topics all have the same.
+// numbers are the partitions of an assignment.
 func numbers(assignment map[string][]int32) []int32 {
+	all := map[int32]bool{}
 	for _, partitions := range assignment {
-		return partitions
+		for _, n := range partitions {
+			all[n] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// whole tells whether an assignment has the same partitions, which are there, of every topic.
+// Others come of a client that does not know all topics yet, and of topics that have grown.
+func (g *group) whole(assignment map[string][]int32) error {
+	wanted := numbers(assignment)
+	for _, n := range wanted {
+		if n >= g.i.partitions {
+			return fmt.Errorf("%w: there is a partition %d now, and keys lie elsewhere than "+
+				"their rows", ErrTopics, n)
+		}
+	}
+	for _, topic := range g.i.p.topics() {
+		if got := slices.Sorted(slices.Values(assignment[topic])); !slices.Equal(got, wanted) {
+			return fmt.Errorf(
+				"%w: partitions %v are assigned, of topic %q %v",
+				errAssignment,
+				wanted,
+				topic,
+				got,
+			)
+		}
 	}
 	return nil
 }
+
+// errAssignment ends an attempt that was assigned parts of partitions.
+var errAssignment = errors.New("assignment is not whole")
 
 // assigned takes partitions on: those that a dead owner left an open transaction on are freed, and
 // their tables are restored beside what runs. The group's offsets are fetched when it returns.
@@ -191,13 +238,12 @@ func (g *group) assigned(_ context.Context, client *kgo.Client, assignment map[s
 		return
 	}
 	g.i.memberID.Store(&member)
+	if err := g.whole(assignment); err != nil {
+		g.i.fail(err)
+		return
+	}
 	var parts []*part
 	for _, n := range added {
-		if n >= g.i.partitions {
-			g.i.fail(fmt.Errorf("%w: there is a partition %d now, and keys lie elsewhere than "+
-				"their rows", ErrTopics, n))
-			return
-		}
 		if g.owned[n] == nil {
 			g.owned[n] = g.i.newPart(n)
 			parts = append(parts, g.owned[n])
@@ -266,7 +312,8 @@ func (g *group) restore(parts map[int32]*part) error {
 		return err
 	}
 	for _, c := range copies { // known from here on to whoever closes the stores
-		parts[c.store.partition].store = c.store
+		p := parts[c.store.partition]
+		p.store, c.gone = c.store, &p.gone
 	}
 	if err := i.pool.resume(g.ctx); err != nil {
 		return err
@@ -416,15 +463,48 @@ func (g *group) apply(ctx context.Context, c change) error {
 }
 
 // revoked gives partitions up: what was folded of them is committed before it returns.
-func (g *group) revoked(ctx context.Context, _ *kgo.Client, assignment map[string][]int32) {
+func (g *group) revoked(ctx context.Context, client *kgo.Client, assignment map[string][]int32) {
 	<-g.started
 	partitions := numbers(assignment)
-	if len(partitions) == 0 || g.ctx.Err() != nil {
-		return // at the end of the attempt, end does it
+	if len(partitions) == 0 {
+		return
 	}
-	if err := g.apply(ctx, change{revoke: partitions, done: make(chan struct{})}); err != nil {
+	_, generation := client.GroupMetadata()
+	g.revokedIn.Store(generation)
+	defer func() {
+		if g.ctx.Err() != nil {
+			<-g.settled // the end of the attempt commits, and others wait for that
+		}
+	}()
+	if !g.interrupt(partitions) {
+		return
+	}
+	err := g.apply(ctx, change{revoke: partitions, done: make(chan struct{})})
+	if err != nil && g.ctx.Err() == nil {
 		g.i.fail(err)
 	}
+}
+
+// interrupt ends restores of partitions that are given up, while those that stay are folded; false
+// at the end of the attempt.
+func (g *group) interrupt(partitions []int32) bool {
+	var parts []*part
+	g.mu.Lock()
+	for _, n := range partitions {
+		if p := g.owned[n]; p != nil {
+			p.gone.Store(true)
+			parts = append(parts, p)
+		}
+	}
+	g.mu.Unlock()
+	for _, p := range parts {
+		select {
+		case <-p.restored:
+		case <-g.ctx.Done():
+			return false
+		}
+	}
+	return g.ctx.Err() == nil
 }
 
 // lost keeps all that was not committed from being committed: who has the partitions now may have
@@ -450,6 +530,7 @@ func (g *group) poll(ctx context.Context) {
 	for ctx.Err() == nil {
 		fetches := g.client.PollFetches(ctx)
 		if err := i.fetchErrors(fetches); err != nil {
+			g.client.AllowRebalance()
 			i.fail(fmt.Errorf("read inputs: %w", err))
 			return
 		}
@@ -468,6 +549,7 @@ func (g *group) poll(ctx context.Context) {
 				}
 			}
 		})
+		g.client.AllowRebalance()
 		for i.queued.Load() > queueBytesMax && i.starving.Load() == 0 {
 			select {
 			case <-ctx.Done():
@@ -492,8 +574,11 @@ func (i *instance) resumeFetch(topics []string, partition int32) {
 func (i *instance) fetchErrors(fetches kgo.Fetches) error {
 	var first error
 	fetches.EachError(func(topic string, partition int32, err error) {
+		var lost *kgo.ErrGroupSession
 		switch {
-		case errors.Is(err, context.Canceled), errors.Is(err, kgo.ErrClientClosed):
+		case errors.As(err, &lost): // OnGroupManageError is told, too
+		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+			errors.Is(err, kgo.ErrClientClosed):
 		case classify(err).decision == retry:
 			i.c.Log.Debug("fetch", "topic", topic, "partition", partition, "error", err)
 		case first == nil:

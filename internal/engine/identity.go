@@ -26,6 +26,10 @@ func bind(ctx context.Context, admin *kadm.Client, p *Processor, c Config, dir s
 	}
 	now := "cluster " + meta.Cluster + "\n"
 	for _, topic := range append([]string{p.Table()}, p.Lookups...) {
+		// A broker that starts may not know a topic yet, which is no reason to throw a copy away.
+		if err := meta.Topics[topic].Err; err != nil {
+			return fmt.Errorf("identify %s: %w", topic, err)
+		}
 		now += topic + " " + meta.Topics[topic].ID.String() + "\n"
 	}
 	path := filepath.Join(dir, identityFile)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash"
 	"strconv"
@@ -71,8 +72,13 @@ type instance struct {
 	// membership is the last place in the group, when the attempt has ended.
 	membership membership
 	lookups    sync.WaitGroup        // lookup tables that goka has open
+	over       bool                  // no more of them are opened; guarded by mu
 	failure    atomic.Pointer[error] // the first error
 	fatal      context.CancelCauseFunc
+
+	outer context.Context // ends when the instance is to stop
+	ended func()          // ends goka
+	began atomic.Bool     // goka consumes
 }
 
 func newInstance(p *Processor, c Config, partitions int32) *instance {
@@ -231,7 +237,15 @@ func (i *instance) buildStore(topic string, partition int32) (storage.Storage, e
 		if err != nil {
 			return nil, err
 		}
-		i.lookups.Add(1)
+		i.mu.Lock()
+		over := i.over
+		if !over {
+			i.lookups.Add(1)
+		}
+		i.mu.Unlock()
+		if over {
+			return nil, errors.Join(errors.New("the attempt is over"), s.close())
+		}
 		return &lookup{store: s, i: i}, nil
 	}
 	if p := i.part(partition); p != nil {

@@ -38,6 +38,7 @@ type source struct {
 	gone   int64 // end up to which it is waited for no more
 	skip   int64 // records before this offset are in the table already
 	paused bool
+	last   int64 // timestamp of the last record that was taken, ms
 }
 
 func (s *source) empty() bool { return s.first == len(s.queue) }
@@ -163,6 +164,7 @@ func (r *reader) take(batch []entry, now time.Time) (got []entry, wait time.Dura
 			r.waiting = time.Time{}
 		}
 		e := first.queue[first.first]
+		first.last = e.record.Timestamp.UnixMilli()
 		first.queue[first.first] = entry{}
 		first.first++
 		first.bytes -= weight(e.record)
@@ -211,7 +213,7 @@ func (r *reader) patienceIsOver(now time.Time) bool {
 }
 
 // lag tells how many offsets of a topic are not taken yet, and the timestamp in ms of the first of
-// them; zero where that is not known.
+// them, or of the record before it where that is not fetched; zero where neither is known.
 func (r *reader) lag(topic string) (offsets, oldest int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -221,9 +223,9 @@ func (r *reader) lag(topic string) (offsets, oldest int64) {
 	}
 	offsets = max(s.end-s.next, 0) + int64(len(s.queue)-s.first)
 	if !s.empty() {
-		oldest = s.queue[s.first].record.Timestamp.UnixMilli()
+		return offsets, s.queue[s.first].record.Timestamp.UnixMilli()
 	}
-	return offsets, oldest
+	return offsets, s.last // what is not fetched yet is no older, as a rule
 }
 
 // arrivalOf is the arrival time of a record, in ms.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -27,7 +28,8 @@ type part struct {
 	id       int32
 	i        *instance
 	read     *reader
-	restored chan struct{} // closed when store, task and progress are there, or the attempt failed
+	restored chan struct{} // closed when store, task and progress are there, or will not be
+	gone     atomic.Bool   // it is given up while it is restored
 	store    *store
 	task     *task
 	progress map[string]int64 // next input offsets by topic that the table tells of
@@ -36,6 +38,7 @@ type part struct {
 	batch    []entry
 	message  Message
 	starving bool
+	timer    *time.Timer
 	ctx      goka.Context // of the call of goka that runs
 
 	// Of the running unit of work; guarded by the instance's gate.
@@ -121,7 +124,7 @@ func (p *part) fold(ctx goka.Context) error {
 		p.starve(wait > 0)
 		if len(batch) == 0 {
 			if wait > 0 {
-				time.AfterFunc(wait, p.signal)
+				p.later(wait)
 			}
 			return nil
 		}
@@ -136,6 +139,15 @@ func (p *part) fold(ctx goka.Context) error {
 	}
 	p.signal()
 	return nil
+}
+
+// later has the part called again when a topic was waited for long enough.
+func (p *part) later(wait time.Duration) {
+	if p.timer == nil {
+		p.timer = time.AfterFunc(wait, p.signal)
+		return
+	}
+	p.timer.Reset(wait)
 }
 
 // starve tells the poller whether this partition waits for a topic that is behind.
@@ -158,14 +170,14 @@ func (p *part) slow(bytes int) {
 	if bytes <= unitBytesMax {
 		return
 	}
+	p.i.mu.Lock()
+	cut := p.i.wasCut
+	p.i.mu.Unlock()
 	p.i.hurry()
 	if bytes <= 2*unitBytesMax {
 		return
 	}
 	p.i.c.Metrics.slowed(p.i.p.Group)
-	p.i.mu.Lock()
-	cut := p.i.wasCut
-	p.i.mu.Unlock()
 	select {
 	case <-cut:
 	case <-p.ctx.Context().Done():
@@ -181,14 +193,25 @@ func weightOf(batch []entry) int64 {
 }
 
 // foldBatch folds a batch within one unit of work, and tells how many bytes that has now.
-func (p *part) foldBatch() (int, error) {
+//
+// What ends it is noted before the gate is opened: the half of a record that was done must not be
+// committed.
+func (p *part) foldBatch() (_ int, err error) {
 	p.i.gate.RLock()
 	defer p.i.gate.RUnlock()
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic in a fold: %v\n%s", r, debug.Stack())
+		}
+		if err != nil {
+			p.i.note(err)
+		}
+	}()
 	began := time.Now()
 	for n := range p.batch {
 		r := p.batch[n].record
 		p.fill(&p.batch[n])
-		if err := p.task.process(&p.message); err != nil {
+		if err = p.task.process(&p.message); err != nil {
 			return 0, err
 		}
 		p.next[r.Topic] = r.Offset + 1
@@ -252,6 +275,9 @@ func (b *liveBackend) emit(r *outRecord) {
 
 func (b *liveBackend) lookup(topic, key string) ([]byte, error) {
 	raw, ok := b.p.ctx.Lookup(goka.Table(topic), key).([]byte)
+	if err := b.p.ctx.Context().Err(); !ok && err != nil {
+		return nil, fmt.Errorf("look up %s: %w", topic, err) // at its end goka gives nothing
+	}
 	if !ok {
 		return nil, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -24,6 +25,9 @@ const (
 	restoreFetchBytes = 1 << 20
 	// restoreTries bounds how often a restore begins anew as the log was cut while it began.
 	restoreTries = 3
+	// followPollMax is how long records are waited for before it is looked whether the copies are
+	// wanted still.
+	followPollMax = 500 * time.Millisecond
 	// restoreLogEvery is how often a restore that takes long is told of.
 	restoreLogEvery = 5 * time.Second
 	// restoreTellEvery is how often Config.OnRestore is called.
@@ -46,7 +50,11 @@ type copyOf struct {
 	from  int64 // next changelog offset to read
 	until int64 // offset to read up to; -1 for as long as possible
 	ended bool
+	gone  *atomic.Bool // nobody wants it any more; nil for never
 }
+
+// unwanted tells whether the copy need not be brought up any further.
+func (c *copyOf) unwanted() bool { return c.gone != nil && c.gone.Load() }
 
 // path is where the local copy of a partition of the table lies.
 func (i *instance) path(topic string, partition int32) string {
@@ -70,15 +78,17 @@ func (i *instance) local() []int32 {
 func (i *instance) open(ctx context.Context, partitions []int32,
 	have map[int32]*copyOf) (copies []*copyOf, err error) {
 	defer func() {
-		if err != nil {
-			for _, c := range copies {
-				err = errors.Join(err, c.store.close())
-			}
+		if err == nil {
+			return
+		}
+		for _, c := range copies {
+			delete(have, c.store.partition)
+			err = errors.Join(err, c.store.close())
+		}
+		for _, c := range have {
+			err = errors.Join(err, c.store.close())
 		}
 	}()
-	for _, c := range have {
-		copies = append(copies, c)
-	}
 	starts, ends, err := i.bounds(ctx, (*kadm.Client).ListEndOffsets, i.p.Table())
 	if err != nil {
 		return copies, fmt.Errorf("bounds of table: %w", err)
@@ -91,9 +101,15 @@ func (i *instance) open(ctx context.Context, partitions []int32,
 		if !ok || !known {
 			return copies, fmt.Errorf("%w: table %q has no partition %d", ErrTopics, i.p.Table(), p)
 		}
-		if c := have[p]; c != nil {
+		if c := have[p]; c != nil && c.from >= start.Offset && c.from <= end.Offset {
 			c.until, c.ended = end.Offset, c.from >= end.Offset
+			copies = append(copies, c)
 			continue
+		} else if c != nil { // openCopy sees what is wrong with it, too
+			if err := c.store.close(); err != nil {
+				return copies, err
+			}
+			delete(have, p)
 		}
 		c, err := i.openCopy(p, start.Offset, end.Offset)
 		if err != nil {
@@ -159,6 +175,9 @@ func (i *instance) restore(ctx context.Context, copies []*copyOf, ready func(*co
 	err := i.follow(ctx, copies, func(c *copyOf, rows int64) error {
 		t.progress(rows)
 		if !c.ended {
+			return nil
+		}
+		if c.unwanted() {
 			return nil
 		}
 		i.c.Metrics.restored(i.p.Table(), time.Since(began))
@@ -238,7 +257,9 @@ func (i *instance) follow(ctx context.Context, copies []*copyOf,
 	}
 	defer client.Close()
 	for len(open) > 0 {
-		fetches := client.PollFetches(ctx)
+		polling, cancel := context.WithTimeout(ctx, followPollMax)
+		fetches := client.PollFetches(polling)
+		cancel()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -246,12 +267,17 @@ func (i *instance) follow(ctx context.Context, copies []*copyOf,
 			return fmt.Errorf("read table: %w", err)
 		}
 		counts := make(map[int32]int64, len(open))
+		for p, c := range open {
+			if c.unwanted() {
+				counts[p] = 0
+			}
+		}
 		if err := apply(fetches, open, counts); err != nil {
 			return err
 		}
 		for p, rows := range counts {
 			c := open[p]
-			if c.until >= 0 && c.from >= c.until {
+			if c.unwanted() || (c.until >= 0 && c.from >= c.until) {
 				c.ended = true
 				delete(open, p)
 				client.RemoveConsumePartitions(map[string][]int32{i.p.Table(): {p}})
@@ -317,6 +343,7 @@ type pool struct {
 	copies  map[int32]*copyOf
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+	giving  sync.WaitGroup // partitions are on their way into the pool
 }
 
 // recoverAhead brings what there is of local copies up to date before the group is joined, when
@@ -378,6 +405,7 @@ func (o *pool) refill(ctx context.Context) {
 
 // take takes partitions out of the pool, and gives those that are in it.
 func (o *pool) take(partitions []int32) map[int32]*copyOf {
+	o.giving.Wait()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.stop()
@@ -392,11 +420,12 @@ func (o *pool) take(partitions []int32) map[int32]*copyOf {
 }
 
 // put gives partitions that were owned to the pool, behind the caller's back; without
-// Config.Standby they are closed. The pool is locked meanwhile: a partition that comes back is not
-// opened before it is closed.
+// Config.Standby they are closed. A partition that comes back is not opened before that is done.
 func (o *pool) put(ctx context.Context, stores []*store) {
-	o.mu.Lock()
+	o.giving.Add(1)
 	go func() {
+		defer o.giving.Done()
+		o.mu.Lock()
 		defer o.mu.Unlock()
 		var err error
 		for _, s := range stores {
@@ -456,6 +485,7 @@ func (o *pool) stop() {
 }
 
 func (o *pool) close() error {
+	o.giving.Wait()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.stop()

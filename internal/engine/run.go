@@ -140,13 +140,17 @@ func attempt(ctx context.Context, p *Processor, c Config, again bool) error {
 		return err
 	}
 	if err = i.pool.recoverAhead(ctx); err == nil {
-		err = proc.Run(ctx)
+		err = i.runGoka(ctx, proc)
 	}
 	if first := i.failed(); first != nil {
 		err = first // goka tells the same with more words
 	}
 	err = errors.Join(err, i.pool.close())
+	i.mu.Lock()
+	i.over = true
+	i.mu.Unlock()
 	i.lookups.Wait()
+	c.Metrics.state(p.Group, "standby", 0)
 	i.tell(func(s *State) { *s = State{Group: p.Group} })
 	for n := range partitions {
 		c.Metrics.forget(p, n)
@@ -159,12 +163,34 @@ func attempt(ctx context.Context, p *Processor, c Config, again bool) error {
 	return errors.Join(err, i.replaced(err))
 }
 
+// runGoka runs goka until ctx is done or the attempt has failed. goka ends its lookup tables
+// together with what reads them; so it is given a context that ends when the folds have.
+func (i *instance) runGoka(ctx context.Context, proc *goka.Processor) error {
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	i.outer, i.ended = ctx, cancel
+	stop := context.AfterFunc(ctx, func() {
+		if !i.began.Load() {
+			cancel() // it waits for its lookup tables
+		}
+	})
+	defer stop()
+	return proc.Run(own)
+}
+
+// consuming ties the folds to the end of the instance, and what is returned ends goka after them.
+func (i *instance) consuming(cancel context.CancelCauseFunc) func() {
+	i.began.Store(true)
+	stop := context.AfterFunc(i.outer, func() { cancel(context.Canceled) })
+	return func() { stop(); i.ended() }
+}
+
 // replaced tells whether another process of the same name has taken this one's place in the group,
-// of an attempt whose producer was fenced: that may have been a takeover of a partition, too. It
-// asks as the member that it was. To join anew would take the place back, and the two would fence
-// each other for ever.
+// of an attempt that lost it: that may have been a takeover of a partition, too. It asks as the
+// member that it was. To join anew would take the place back, and the two would fence each other
+// for ever.
 func (i *instance) replaced(err error) error {
-	if err == nil || i.membership.member == "" || classify(err).class != classFenced {
+	if err == nil || i.membership.member == "" || classify(err).decision != rejoin {
 		return nil
 	}
 	client, e := kgo.NewClient(kgo.SeedBrokers(i.c.Brokers...))

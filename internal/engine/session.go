@@ -68,7 +68,7 @@ func (g *group) change(ctx context.Context, c change) error {
 			continue
 		}
 		delete(g.owned, n)
-		<-p.restored // a restore that is under way is not worth the trouble to interrupt it
+		<-p.restored
 		if p.store != nil {
 			stores = append(stores, p.store)
 		}
@@ -125,7 +125,11 @@ func (g *group) begin(ctx context.Context, h sarama.ConsumerGroupHandler) (*sess
 		calls := make(chan *sarama.ConsumerMessage)
 		s.working.Go(func() { p.calls(s.ctx, calls) })
 		s.working.Go(func() {
-			if err := h.ConsumeClaim(s, &claim{p, calls}); err != nil {
+			err := h.ConsumeClaim(s, &claim{p, calls})
+			if err == nil && s.ctx.Err() == nil {
+				err = fmt.Errorf("goka gave partition %d up", p.id)
+			}
+			if err != nil {
 				i.fail(err)
 			}
 		})

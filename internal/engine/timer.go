@@ -28,6 +28,21 @@ func (t *timers) set(key string, due int64) {
 	}
 	t.due[key] = due
 	heap.Push(&t.queue, timer{due: due, key: key})
+	if len(t.queue) > 2*len(t.due)+timersSlack {
+		t.sweep()
+	}
+}
+
+// timersSlack is how much may be in the heap that is not due any more, besides as much as is.
+const timersSlack = 1024
+
+// sweep makes the heap anew of what is due.
+func (t *timers) sweep() {
+	t.queue = t.queue[:0]
+	for key, due := range t.due {
+		t.queue = append(t.queue, timer{due: due, key: key})
+	}
+	heap.Init(&t.queue)
 }
 
 // next takes the key that is due first, if that is at or before now. The order is total, so a

@@ -151,7 +151,7 @@ func (k *kafka) output() string { return filepath.Join(k.dir, "output.log") }
 // java prepares a Java process with a small heap and only the quick compiler: tests start many
 // brokers and push little through each.
 func (k *kafka) java(ctx context.Context, class string, args ...string) *exec.Cmd {
-	flags := []string{"-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+	flags := []string{"-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-cp", filepath.Join(k.libs, "*"), class}
 	return exec.CommandContext(ctx, "java", append(flags, args...)...)
 }
