@@ -78,12 +78,8 @@ func (c Config) withDefaults() (Config, error) {
 		c.Guarantee = ExactlyOnce
 	}
 	if c.Guarantee != ExactlyOnce && c.Guarantee != AtLeastOnce {
-		return c, fmt.Errorf(
-			"guarantee %q is neither %s nor %s",
-			c.Guarantee,
-			ExactlyOnce,
-			AtLeastOnce,
-		)
+		return c, fmt.Errorf("guarantee %q is neither %s nor %s", c.Guarantee, ExactlyOnce,
+			AtLeastOnce)
 	}
 	if c.CommitInterval <= 0 {
 		c.CommitInterval = 100 * time.Millisecond

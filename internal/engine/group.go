@@ -82,9 +82,8 @@ func (g *group) options(topics []string) []kgo.Opt {
 		kgo.FetchMaxWait(fetchWait), kgo.FetchMaxBytes(fetchBytesMax),
 		kgo.FetchMaxPartitionBytes(fetchPartitionBytesMax),
 		kgo.OnPartitionsAssigned(g.assigned), kgo.OnPartitionsRevoked(g.revoked),
-		kgo.WithLogger(
-			clientLog{c.Log},
-		), kgo.OnPartitionsLost(g.lost), kgo.AdjustFetchOffsetsFn(g.offsets), kgo.WithHooks(g),
+		kgo.OnPartitionsLost(g.lost), kgo.AdjustFetchOffsetsFn(g.offsets),
+		kgo.WithHooks(g), kgo.WithLogger(clientLog{c.Log}),
 	}
 }
 
@@ -207,13 +206,8 @@ func (g *group) whole(assignment map[string][]int32) error {
 	}
 	for _, topic := range g.i.p.topics() {
 		if got := slices.Sorted(slices.Values(assignment[topic])); !slices.Equal(got, wanted) {
-			return fmt.Errorf(
-				"%w: partitions %v are assigned, of topic %q %v",
-				errAssignment,
-				wanted,
-				topic,
-				got,
-			)
+			return fmt.Errorf("%w: partitions %v, and %v of topic %q", errAssignment, wanted,
+				got, topic)
 		}
 	}
 	return nil

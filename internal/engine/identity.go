@@ -63,20 +63,28 @@ func bind(ctx context.Context, admin *kadm.Client, p *Processor, c Config, dir s
 // from its changelog. A processor that ended for it would end again at every start.
 func (i *instance) openOrRebuild(path, topic string, partition int32) (*store, error) {
 	s, err := openStore(path, topic, partition)
-	if err == nil || !corrupt(err) {
-		return s, err
+	if err != nil && corrupt(err) {
+		i.tellCorrupt(path, topic, err)
+		if err := os.RemoveAll(path); err != nil {
+			return nil, fmt.Errorf("remove corrupt store: %w", err)
+		}
+		s, err = openStore(path, topic, partition)
 	}
+	if err != nil {
+		return nil, err
+	}
+	s.onCorrupt = func(err error) { i.tellCorrupt(path, topic, err) }
+	return s, nil
+}
+
+func (i *instance) tellCorrupt(path, topic string, err error) {
 	i.c.Log.Warn("the local copy of a table is corrupt and is built anew", "path", path,
 		"error", err)
 	i.c.Metrics.rebuilt(topic)
-	if err := os.RemoveAll(path); err != nil {
-		return nil, fmt.Errorf("remove corrupt store: %w", err)
-	}
-	return openStore(path, topic, partition)
 }
 
-// corrupt tells whether opening a store failed for what is in it, and not for what is around it,
-// such as a full disk or another process.
+// corrupt tells whether a store failed for what is in it, and not for what is around it, such as a
+// full disk or another process.
 func corrupt(err error) bool {
 	var content *lerrors.ErrCorrupted
 	var file *lstorage.ErrCorrupted

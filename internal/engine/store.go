@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -66,6 +67,9 @@ func (l *layer) put(key string, row []byte) {
 type store struct {
 	topic     string
 	partition int32
+	path      string
+	// onCorrupt is told once when the disk turns out to be unreadable; nil for nobody.
+	onCorrupt func(error)
 
 	mu         sync.RWMutex
 	dirty      layer
@@ -78,6 +82,7 @@ type store struct {
 	db         *leveldb.DB
 	writer     sync.WaitGroup
 	writeErr   error
+	corrupt    bool // what is on disk is removed when the store is closed
 }
 
 // errOffset is returned by openStore for an offset that nobody wrote.
@@ -90,7 +95,8 @@ func openStore(path, topic string, partition int32) (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
-	s := &store{topic: topic, partition: partition, db: db, offset: -1, dirty: newLayer(),
+	s := &store{topic: topic, partition: partition, path: path, db: db, offset: -1,
+		dirty:      newLayer(),
 		committing: newLayer(), pending: newLayer(), writing: newLayer(), young: newLayer(),
 		old: newLayer()}
 	raw, err := db.Get([]byte(offsetKey), nil)
@@ -119,11 +125,12 @@ func (s *store) get(key string) ([]byte, error) {
 	if errors.Is(err, leveldb.ErrNotFound) {
 		row, err = nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read store %s/%d: %w", s.topic, s.partition, err)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err != nil {
+		s.doubt(err)
+		return nil, fmt.Errorf("read store %s/%d: %w", s.topic, s.partition, err)
+	}
 	if newer, known := s.peek(key); known {
 		return newer, nil // written while the disk was read
 	}
@@ -271,6 +278,7 @@ func (s *store) put(rows map[string][]byte, bytes int, offset int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
+		s.doubt(err)
 		s.writeErr = fmt.Errorf("write store %s/%d: %w", s.topic, s.partition, err)
 		return
 	}
@@ -291,8 +299,34 @@ func (s *store) flush() error {
 	return s.writeErr
 }
 
-// close closes the store. What was committed is on disk then; what was not is forgotten.
-func (s *store) close() error { return errors.Join(s.flush(), s.db.Close()) }
+// doubt notes that an error came of what is on disk. A disk that is opened is not read whole, so
+// that may show at any time; a copy that was kept would end every attempt again.
+func (s *store) doubt(err error) {
+	if s.corrupt || !corrupt(err) {
+		return
+	}
+	s.corrupt = true
+	if s.onCorrupt != nil {
+		s.onCorrupt(err)
+	}
+}
+
+// close closes the store. What was committed is on disk then; what was not is forgotten. A copy
+// that is corrupt is removed, to be built anew from the changelog.
+func (s *store) close() error {
+	err := s.flush()
+	s.mu.RLock()
+	broken := s.corrupt
+	s.mu.RUnlock()
+	err = errors.Join(err, s.db.Close())
+	if !broken {
+		return err
+	}
+	if gone := os.RemoveAll(s.path); gone != nil {
+		return errors.Join(err, fmt.Errorf("remove corrupt store: %w", gone))
+	}
+	return err
+}
 
 // each calls f for every row.
 func (s *store) each(f func(key string, row []byte) error) error {
@@ -310,7 +344,13 @@ func (s *store) each(f func(key string, row []byte) error) error {
 			return err
 		}
 	}
-	return it.Err()
+	if err := it.Err(); err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.doubt(err)
+		return fmt.Errorf("walk store %s/%d: %w", s.topic, s.partition, err)
+	}
+	return nil
 }
 
 // Open implements storage.Storage, as do the methods below: goka reads a table through them, and
