@@ -44,7 +44,8 @@ type group struct {
 	client    *kgo.Client
 	started   chan struct{} // closed when client is there
 	settled   chan struct{} // closed when nothing will be committed any more
-	revokedIn atomic.Int32  // generation in which partitions were last given up
+	polling   sync.WaitGroup
+	revokedIn atomic.Int32 // generation in which partitions were last given up
 	changes   chan change
 
 	mu    sync.Mutex
@@ -89,6 +90,7 @@ func (g *group) options(topics []string) []kgo.Opt {
 
 // Consume implements sarama.ConsumerGroup: it returns when ctx is done or the attempt has failed.
 func (g *group) Consume(ctx context.Context, topics []string, h sarama.ConsumerGroupHandler) error {
+	g.i.given = ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	g.i.fatal, g.ctx = cancel, ctx
@@ -104,15 +106,15 @@ func (g *group) Consume(ctx context.Context, topics []string, h sarama.ConsumerG
 	}
 	g.client, g.i.group = client, client
 	close(g.started)
-	var working sync.WaitGroup
-	working.Go(func() { g.poll(ctx) })
-	working.Go(func() { g.i.commitEvery(ctx) })
+	var committing sync.WaitGroup
+	g.polling.Go(func() { g.poll(ctx) })
+	committing.Go(func() { g.i.commitEvery(ctx) })
 	err = g.sessions(ctx, h)
 	if err != nil {
 		g.i.fail(err)
 	}
 	cancel(nil)
-	working.Wait()
+	committing.Wait()
 	return g.end(kill)
 }
 
@@ -133,6 +135,7 @@ func (g *group) end(kill func()) error {
 	owed := i.membership.generation > 0 && i.membership.generation == g.revokedIn.Load()
 	kill()
 	g.client.CloseAllowingRebalance()
+	g.polling.Wait() // not before: a poll waits for revoked, which waits for settled
 	if owed || (err == nil && !i.c.StayOnStop) {
 		g.leave(ctx)
 	}

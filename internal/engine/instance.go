@@ -78,6 +78,7 @@ type instance struct {
 
 	outer context.Context // ends when the instance is to stop
 	ended func()          // ends goka
+	given context.Context // goka's, that its lookup tables end with
 	began atomic.Bool     // goka consumes
 }
 

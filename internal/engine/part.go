@@ -275,8 +275,8 @@ func (b *liveBackend) emit(r *outRecord) {
 
 func (b *liveBackend) lookup(topic, key string) ([]byte, error) {
 	raw, ok := b.p.ctx.Lookup(goka.Table(topic), key).([]byte)
-	if err := b.p.ctx.Context().Err(); !ok && err != nil {
-		return nil, fmt.Errorf("look up %s: %w", topic, err) // at its end goka gives nothing
+	if err := b.p.i.given.Err(); !ok && err != nil {
+		return nil, fmt.Errorf("look up %s: %w", topic, err) // tables that have ended give nothing
 	}
 	if !ok {
 		return nil, nil
