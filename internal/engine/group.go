@@ -20,8 +20,9 @@ import (
 
 // Bounds of a member of the group.
 const (
-	// fenceMax bounds the fencing of dead owners at a takeover.
-	fenceMax = 5 * time.Second
+	// fenceFirst and fenceMax bound the two tries to fence dead owners at a takeover.
+	fenceFirst = time.Second
+	fenceMax   = 5 * time.Second
 	// heartbeatMax is how late a member may learn that the group agrees anew.
 	heartbeatMax = 300 * time.Millisecond
 	// rebalanceTimeout is how long the group waits for a member that commits what it gives up.
@@ -109,6 +110,7 @@ func (g *group) Consume(ctx context.Context, topics []string, h sarama.ConsumerG
 	var committing sync.WaitGroup
 	g.polling.Go(func() { g.poll(ctx) })
 	committing.Go(func() { g.i.commitEvery(ctx) })
+	committing.Go(func() { g.audit(ctx) })
 	err = g.sessions(ctx, h)
 	if err != nil {
 		g.i.fail(err)
@@ -136,8 +138,9 @@ func (g *group) end(kill func()) error {
 	kill()
 	g.client.CloseAllowingRebalance()
 	g.polling.Wait() // not before: a poll waits for revoked, which waits for settled
-	if owed || (err == nil && !i.c.StayOnStop) {
-		g.leave(ctx)
+	// A part of an assignment would be the same again under the same name.
+	if owed || errors.Is(err, errAssignment) || (err == nil && !i.c.StayOnStop) {
+		g.leave()
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -153,7 +156,9 @@ func (g *group) end(kill func()) error {
 // leave gives the place in the group up, so that the partitions move at once and not when the
 // session has timed out. The client does not do that for a static member. It is closed by then: it
 // would join again as soon as it learned that it is no member any more.
-func (g *group) leave(ctx context.Context) {
+func (g *group) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeMax)
+	defer cancel()
 	if g.i.membership.member == "" {
 		return // it would be another that has the name
 	}
@@ -251,15 +256,16 @@ func (g *group) assigned(_ context.Context, client *kgo.Client, assignment map[s
 	if len(parts) == 0 {
 		return
 	}
-	g.fence(added)
-	go g.take(parts)
+	// Nothing is read while this callback runs, so a broker that does not answer is not waited for.
+	fenced := g.fence(added, fenceFirst)
+	go g.take(parts, fenced)
 }
 
 // fence frees partitions of what dead owners left open. That it fails costs time, not truth: what
 // is open ends when it times out.
-func (g *group) fence(partitions []int32) {
+func (g *group) fence(partitions []int32, atMost time.Duration) (done bool) {
 	i := g.i
-	ctx, cancel := context.WithTimeout(g.ctx, fenceMax)
+	ctx, cancel := context.WithTimeout(g.ctx, atMost)
 	defer cancel()
 	began := time.Now()
 	ids, err := fence(ctx, i.producer, i.p.Table(), partitions, i.transactionalID())
@@ -272,19 +278,25 @@ func (g *group) fence(partitions []int32) {
 			"transactional_id", id, "took", time.Since(began).Round(time.Millisecond))
 		i.c.Metrics.fenced(i.p.Group)
 	}
+	return err == nil
 }
 
-// take restores partitions.
-func (g *group) take(parts []*part) {
+// take restores partitions; those of which dead owners may have a transaction open are freed first.
+func (g *group) take(parts []*part, fenced bool) {
 	byNumber := map[int32]*part{}
 	for _, p := range parts {
 		byNumber[p.id] = p
 	}
+	if !fenced {
+		g.fence(slices.Collect(maps.Keys(byNumber)), fenceMax)
+	}
 	err := g.restore(byNumber)
 	for try := 1; try < restoreTries && errors.Is(err, kerr.OffsetOutOfRange); try++ {
 		// The log was cut between the question where it begins and the reading.
-		for _, p := range parts {
-			if p.store != nil {
+		for n, p := range byNumber {
+			if p.finished.Load() {
+				delete(byNumber, n) // given up, and no more ours to close
+			} else if p.store != nil {
 				err = errors.Join(err, p.store.close())
 				p.store, p.task = nil, nil
 			}
@@ -295,7 +307,7 @@ func (g *group) take(parts []*part) {
 		g.i.fail(fmt.Errorf("restore: %w", err))
 	}
 	for _, p := range parts {
-		close(p.restored)
+		p.finish()
 	}
 }
 
@@ -316,7 +328,12 @@ func (g *group) restore(parts map[int32]*part) error {
 		return err
 	}
 	return i.restore(g.ctx, copies, func(c *copyOf) error {
-		return parts[c.store.partition].begin(c.store)
+		p := parts[c.store.partition]
+		if c.unwanted() {
+			p.finish() // who gives it up does not wait for the others
+			return nil
+		}
+		return p.begin(c.store)
 	})
 }
 

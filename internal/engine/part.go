@@ -29,6 +29,7 @@ type part struct {
 	i        *instance
 	read     *reader
 	restored chan struct{} // closed when store, task and progress are there, or will not be
+	finished atomic.Bool   // restored is closed
 	gone     atomic.Bool   // it is given up while it is restored
 	store    *store
 	task     *task
@@ -61,6 +62,13 @@ func (i *instance) newPart(id int32) *part {
 	p.lastRecord.Store(time.Now().UnixMilli())
 	p.consumed, p.folded, p.latency = i.c.Metrics.part(i.p)
 	return p
+}
+
+// finish tells that the restore of the partition is over, however it ended.
+func (p *part) finish() {
+	if !p.finished.Swap(true) {
+		close(p.restored)
+	}
 }
 
 // begin makes the task of a partition whose table is restored: the timers are indexed here, where

@@ -156,7 +156,7 @@ func (i *instance) openCopy(partition int32, start, end int64) (*copyOf, error) 
 		if err := errors.Join(s.close(), os.RemoveAll(path)); err != nil {
 			return nil, fmt.Errorf("remove store: %w", err)
 		}
-		if s, err = openStore(path, i.p.Table(), partition); err != nil {
+		if s, err = i.openOrRebuild(path, i.p.Table(), partition); err != nil {
 			return nil, err
 		}
 		from = start
@@ -177,10 +177,9 @@ func (i *instance) restore(ctx context.Context, copies []*copyOf, ready func(*co
 		if !c.ended {
 			return nil
 		}
-		if c.unwanted() {
-			return nil
+		if !c.unwanted() {
+			i.c.Metrics.restored(i.p.Table(), time.Since(began))
 		}
-		i.c.Metrics.restored(i.p.Table(), time.Since(began))
 		return ready(c)
 	})
 	if err == nil {
@@ -338,12 +337,13 @@ func (i *instance) standby(ctx context.Context, copies []*copyOf) error {
 // pool holds the local copies of partitions that this instance does not own: those that were
 // restored before it joined the group, and with Config.Standby all that others own.
 type pool struct {
-	i       *instance
-	mu      sync.Mutex
-	copies  map[int32]*copyOf
-	cancel  context.CancelFunc
-	running sync.WaitGroup
-	giving  sync.WaitGroup // partitions are on their way into the pool
+	i        *instance
+	mu       sync.Mutex
+	copies   map[int32]*copyOf
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+	givingMu sync.Mutex
+	given    chan struct{} // closed when all that were on their way into the pool are in it
 }
 
 // recoverAhead brings what there is of local copies up to date before the group is joined, when
@@ -403,9 +403,19 @@ func (o *pool) refill(ctx context.Context) {
 	}
 }
 
+// await waits until what was given up before is in the pool.
+func (o *pool) await() {
+	o.givingMu.Lock()
+	given := o.given
+	o.givingMu.Unlock()
+	if given != nil {
+		<-given
+	}
+}
+
 // take takes partitions out of the pool, and gives those that are in it.
 func (o *pool) take(partitions []int32) map[int32]*copyOf {
-	o.giving.Wait()
+	o.await()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.stop()
@@ -422,9 +432,15 @@ func (o *pool) take(partitions []int32) map[int32]*copyOf {
 // put gives partitions that were owned to the pool, behind the caller's back; without
 // Config.Standby they are closed. A partition that comes back is not opened before that is done.
 func (o *pool) put(ctx context.Context, stores []*store) {
-	o.giving.Add(1)
+	o.givingMu.Lock()
+	before, done := o.given, make(chan struct{})
+	o.given = done
+	o.givingMu.Unlock()
 	go func() {
-		defer o.giving.Done()
+		defer close(done)
+		if before != nil {
+			<-before
+		}
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		var err error
@@ -485,7 +501,7 @@ func (o *pool) stop() {
 }
 
 func (o *pool) close() error {
-	o.giving.Wait()
+	o.await()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.stop()
