@@ -54,6 +54,7 @@ func TestFaults(t *testing.T) {
 		}
 	})
 	b, proxy := kafkatest.StartBehindProxy(t)
+	defer watchHanging(t, b)()
 	makeAuditedTopics(t, b)
 	j, reference := journalOf(t, e2e.JournalConfig{Seed: seed, Events: *faultEvents,
 		Partitions: partitions, Depot: 400, City: 300})
