@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -258,11 +256,8 @@ func (i *instance) keep(u *unit) error {
 
 // writeStores has the disks get what is committed for long enough.
 func (i *instance) writeStores() error {
-	i.mu.Lock()
-	parts := slices.Collect(maps.Values(i.parts))
-	i.mu.Unlock()
 	var err error
-	for _, p := range parts {
+	for _, p := range i.active() {
 		err = errors.Join(err, p.store.write(false))
 	}
 	return err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -274,6 +276,13 @@ func (i *instance) part(partition int32) *part {
 	return i.parts[partition]
 }
 
+// active are the partitions that are restored and read.
+func (i *instance) active() []*part {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Collect(maps.Values(i.parts))
+}
+
 // buildTopicManager gives goka its view of topics. Of our own table it shows just what the store
 // has, so that goka finds nothing to restore.
 func (i *instance) buildTopicManager(brokers []string) (goka.TopicManager, error) {
@@ -325,6 +334,7 @@ func messageOf(ctx goka.Context, value any) *Message {
 	for name, v := range ctx.Headers() {
 		m.Headers = append(m.Headers, Header{Key: name, Value: v})
 	}
+	sortHeaders(m.Headers) // goka gives them in no order
 	m.Arrival = ArrivalOf(m.Headers, m.Timestamp)
 	return m
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -246,18 +247,13 @@ func (p *part) fill(e *entry) {
 		m.Headers = append(m.Headers, Header{Key: h.Key, Value: h.Value})
 	}
 	if len(m.Headers) > 1 {
-		slices.SortStableFunc(m.Headers, byName)
+		sortHeaders(m.Headers)
 	}
 }
 
-func byName(a, b Header) int {
-	switch {
-	case a.Key < b.Key:
-		return -1
-	case a.Key > b.Key:
-		return 1
-	}
-	return 0
+// sortHeaders sorts headers by name; those of one name keep their order.
+func sortHeaders(headers []Header) {
+	slices.SortStableFunc(headers, func(a, b Header) int { return strings.Compare(a.Key, b.Key) })
 }
 
 // liveBackend is the world of a task that runs on Kafka.

@@ -520,7 +520,7 @@ func (o *pool) closeAll() error {
 // progressOf writes where the inputs of a partition stand: topic, space, next offset, newline.
 func progressOf(next map[string]int64) []byte {
 	var text []byte
-	for _, topic := range sortedKeys(next) {
+	for _, topic := range slices.Sorted(maps.Keys(next)) {
 		text = fmt.Appendf(text, "%s %d\n", topic, next[topic])
 	}
 	return text
@@ -541,13 +541,4 @@ func parseProgress(text []byte) (map[string]int64, error) {
 		next[topic] = offset
 	}
 	return next, nil
-}
-
-func sortedKeys(m map[string]int64) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -93,23 +93,17 @@ type session struct {
 	cancel  func()
 	claims  map[string][]int32
 	working sync.WaitGroup
-	errs    chan error
 }
 
 // begin starts a session of the partitions that are there; nil where there is none.
 func (g *group) begin(ctx context.Context, h sarama.ConsumerGroupHandler) (*session, error) {
 	i := g.i
-	i.mu.Lock()
-	parts := make([]*part, 0, len(i.parts))
-	for _, p := range i.parts {
-		parts = append(parts, p)
-	}
-	i.mu.Unlock()
+	parts := i.active()
 	i.tell(func(s *State) { s.Active = len(parts) })
 	if len(parts) == 0 {
 		return nil, nil
 	}
-	s := &session{i: i, claims: map[string][]int32{}, errs: make(chan error, len(parts))}
+	s := &session{i: i, claims: map[string][]int32{}}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	for _, topic := range i.p.topics() {
 		for _, p := range parts {

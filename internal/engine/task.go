@@ -285,9 +285,8 @@ const arrivalAheadMax = 24 * 60 * 60 * 1000
 func ArrivalOf(headers []Header, timestamp int64) int64 {
 	for i := len(headers) - 1; i >= 0; i-- {
 		if headers[i].Key == HeaderArrival {
-			t, err := time.Parse(time.RFC3339Nano, string(headers[i].Value))
-			if err == nil && believable(t.UnixMilli(), timestamp) {
-				return t.UnixMilli()
+			if t, ok := parseArrival(headers[i].Value, timestamp); ok {
+				return t
 			}
 		}
 	}
