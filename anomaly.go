@@ -17,7 +17,12 @@ const (
 	AnomalyConflict AnomalyKind = "conflicting_events"
 	// AnomalyClockSkew: a station whose clock is more than five minutes ahead.
 	AnomalyClockSkew AnomalyKind = "clock_skew"
+	// AnomalyMeterGlitch: a register that fell and came back; no bill is held for it.
+	AnomalyMeterGlitch AnomalyKind = "meter_glitch"
 )
+
+// AnomalyOf is the kind of an anomaly that a reason to hold a bill opens.
+func AnomalyOf(r HoldReason) AnomalyKind { return AnomalyKind(r) }
 
 // Severity is how soon somebody should look at an Anomaly.
 type Severity string

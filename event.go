@@ -1,7 +1,7 @@
 package chargestream
 
 // Event is one of StatusReport, MeterValue, Heartbeat, SessionStart, SessionEnd and
-// SessionRecord: what a station says.
+// SessionRecord, what a station says, or a Decision about what it said.
 type Event interface {
 	// Station is the station that the event is of, and so the record's key.
 	Station() StationID
@@ -30,6 +30,7 @@ type MeterValue struct {
 	Voltage     *Millivolts
 	SoC         *Permille
 	Context     string // OCPP ReadingContext
+	Signed      string // a signed meter value (OCMF), byte for byte; empty for none
 }
 
 // Heartbeat says that the station is alive.
@@ -46,6 +47,7 @@ type SessionStart struct {
 	UserID      UserID
 	Time        Millis
 	Meter       *WattHours // register at the start
+	Signed      string     // the signed value of the begin (OCMF); empty for none
 }
 
 // SessionEnd is a StopTransaction of OCPP 1.6 or a TransactionEvent Ended of 2.0.1. Energy and
@@ -59,6 +61,7 @@ type SessionEnd struct {
 	Energy      *WattHours // delivered in the session
 	Meter       *WattHours // register at the end
 	Reason      string
+	Signed      string // the signed value of the end, or of begin and end (OCMF)
 }
 
 // SessionRecord is start and end in one, as back offices and open data have them.

@@ -16,6 +16,12 @@ const (
 	FutureLimit = Day
 	// StatusHold is how long a status is believed that nothing renewed.
 	StatusHold = 7 * Day
+	// LateBill is the raster of corrections: what arrives after a session was settled is billed at
+	// the end of the quarter hour in which it arrived.
+	LateBill = Quarter
+	// PowerLimit is the rating of a connector that the registry does not tell: more than any that
+	// serves cars.
+	PowerLimit Watts = 1_000_000
 	// SessionSpanMax bounds how many days of windows one session is spread over.
 	SessionSpanMax = 31 * Day
 )

@@ -11,6 +11,7 @@ type StationInfo struct {
 	Region     string          `json:"region,omitempty"`
 	TariffID   TariffID        `json:"tariff_id,omitempty"`
 	MaxPower   Watts           `json:"max_power_w,omitempty"`
+	Calibrated bool            `json:"calibrated,omitempty"` // all connectors are
 	Connectors []ConnectorInfo `json:"connectors,omitempty"`
 }
 
@@ -19,4 +20,10 @@ type ConnectorInfo struct {
 	ConnectorID ConnectorID `json:"connector_id"`
 	Type        string      `json:"type,omitempty"` // OCPI ConnectorType, or the operator's word
 	MaxPower    Watts       `json:"max_power_w,omitempty"`
+	// Calibrated: the law asks for signed meter values of this connector; no bill without them.
+	Calibrated bool `json:"calibrated,omitempty"`
+	// MeterSerial and PublicKey are those of the calibrated meter, from the operator's own
+	// register: DER (SubjectPublicKeyInfo) in hexadecimal.
+	MeterSerial string `json:"meter_serial,omitempty"`
+	PublicKey   string `json:"public_key,omitempty"`
 }

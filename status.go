@@ -60,10 +60,14 @@ type Activity uint8
 const (
 	// ActivityUnknown: the word does not tell; the meter may.
 	ActivityUnknown Activity = iota
-	// ActivityIdle: plugged in, no energy flows.
+	// ActivityIdle: plugged in, no energy flows; whether the vehicle asks for it is not told, or
+	// the station has suspended it.
 	ActivityIdle
 	// ActivityCharging: energy flows.
 	ActivityCharging
+	// ActivityParked: plugged in, and the vehicle does not ask for power: what OCPI 2.2.1 bills as
+	// PARKING_TIME (mod_cdrs, as of 2026-05).
+	ActivityParked
 )
 
 type meaning struct {
@@ -80,9 +84,9 @@ var statusWords = map[string]meaning{
 	"occupied":      {StateOccupied, ActivityUnknown},
 	"preparing":     {StateOccupied, ActivityIdle},
 	"charging":      {StateOccupied, ActivityCharging},
-	"suspendedev":   {StateOccupied, ActivityIdle},
+	"suspendedev":   {StateOccupied, ActivityParked},
 	"suspendedevse": {StateOccupied, ActivityIdle},
-	"finishing":     {StateOccupied, ActivityIdle},
+	"finishing":     {StateOccupied, ActivityParked},
 	"evconnected":   {StateOccupied, ActivityIdle},
 	"reserved":      {StateReserved, ActivityUnknown},
 	"unavailable":   {StateUnavailable, ActivityUnknown},
