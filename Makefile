@@ -21,6 +21,10 @@ KAFKA          := 4.3.0
 KAFKA_LIBS     := .cache/kafka-$(KAFKA)
 KAFKA_POM      := internal/kafkatest/kafka-pom.xml
 KAFKA_MANIFEST := $(CURDIR)/internal/kafkatest/kafka-jars.sha256
+MUSTANG          := 2.25.0
+MUSTANG_LIBS     := .cache/mustang-$(MUSTANG)
+MUSTANG_POM      := tools/ubl/mustang-pom.xml
+MUSTANG_MANIFEST := $(CURDIR)/tools/ubl/mustang-jars.sha256
 JAVA_MIN       := 17
 JAVA_INSTALL   := apt-get install -y default-jre-headless
 MVN_INSTALL    := apt-get install -y maven
@@ -48,7 +52,7 @@ race: ## run the tests under the race detector (needs a C compiler)
 # One package at a time: each starts brokers of its own, or shares CHARGESTREAM_TEST_BROKERS. The
 # build before it keeps both cores busy, which -p 1 would not.
 .PHONY: test-integration
-test-integration: $(if $(CHARGESTREAM_TEST_BROKERS),,kafka-jars need-java) ## run the tests against a real Kafka
+test-integration: mustang-jars $(if $(CHARGESTREAM_TEST_BROKERS),,kafka-jars) need-java ## run the tests against a real Kafka
 	go build -tags integration $(PKGS)
 	go test -tags integration -count=1 -p 1 -timeout 20m $(PKGS)
 	cd tools && go test -tags integration -count=1 ./...
@@ -84,29 +88,43 @@ need-java:
 		exit 1; \
 	fi
 
-# True when the directory $(1) holds exactly the jars of the manifest.
-complete = [ -d $(1) ] && cd $(1) && [ "$$(ls | wc -l)" = "$$(wc -l < $(KAFKA_MANIFEST))" ] \
-	&& sha256sum --check --quiet --strict $(KAFKA_MANIFEST)
+# True when the directory $(1) holds exactly the jars of the manifest $(2).
+complete = [ -d $(1) ] && cd $(1) && [ "$$(ls | wc -l)" = "$$(wc -l < $(2))" ] \
+	&& sha256sum --check --quiet --strict $(2)
 
-.PHONY: kafka-jars
-kafka-jars: ## fetch the jars of the real Kafka into .cache, once (needs Maven)
-	@if ($(call complete,$(KAFKA_LIBS))); then exit 0; fi; \
+# Fetches the jars of $(1) that the pom $(2) resolves into $(3), once, and holds them against the
+# manifest $(4).
+define fetch
+	@if ($(call complete,$(3),$(4))); then exit 0; fi; \
 	if ! command -v mvn >/dev/null; then \
-		echo "Maven is needed to fetch Kafka $(KAFKA): $(MVN_INSTALL)" >&2; \
+		echo "Maven is needed to fetch $(1): $(MVN_INSTALL)" >&2; \
 		exit 1; \
 	fi; \
 	$(MAKE) --no-print-directory need-java; \
-	echo "fetching Kafka $(KAFKA) into $(KAFKA_LIBS)"; \
-	part=$(KAFKA_LIBS).part; \
+	echo "fetching $(1) into $(3)"; \
+	part=$(3).part; \
 	rm -rf $$part; \
-	mvn -q -B -Dstyle.color=never -f $(KAFKA_POM) dependency:copy-dependencies \
+	mvn -q -B -Dstyle.color=never -f $(2) dependency:copy-dependencies \
 		-DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$$part; \
-	if ! ($(call complete,$$part)); then \
-		echo "the jars in $$part are not those of $(KAFKA_MANIFEST)" >&2; \
+	if ! ($(call complete,$$part,$(4))); then \
+		echo "the jars in $$part are not those of $(4)" >&2; \
 		exit 1; \
 	fi; \
-	rm -rf $(KAFKA_LIBS); \
-	mv $$part $(KAFKA_LIBS)
+	rm -rf $(3); \
+	mv $$part $(3)
+endef
+
+.PHONY: kafka-jars
+kafka-jars: ## fetch the jars of the real Kafka into .cache, once (needs Maven)
+	$(call fetch,Kafka $(KAFKA),$(KAFKA_POM),$(KAFKA_LIBS),$(KAFKA_MANIFEST))
+
+.PHONY: mustang-jars
+mustang-jars: ## fetch the validator of e-invoices into .cache, once (needs Maven)
+	$(call fetch,Mustang $(MUSTANG),$(MUSTANG_POM),$(MUSTANG_LIBS),$(MUSTANG_MANIFEST))
+
+.PHONY: check-invoices
+check-invoices: mustang-jars need-java ## validate e-invoices by the rules of EN 16931
+	go test -tags integration -count=1 -run '^TestUBLValid$$' ./documents
 
 .PHONY: lint
 lint: ## check formatting, and vet with and without the integration tag
@@ -164,7 +182,7 @@ doctor: ## print the tools found, and which targets miss one
 	look gcc 'gcc --version' 'make race' 'apt-get install -y gcc libc6-dev'; \
 	look java 'java -version' 'make test-integration' '$(JAVA_INSTALL)'; \
 	look mvn 'mvn -B -Dstyle.color=never --version' 'make kafka-jars (once)' '$(MVN_INSTALL)'
-	@if ($(call complete,$(KAFKA_LIBS))) >/dev/null 2>&1; \
+	@if ($(call complete,$(KAFKA_LIBS),$(KAFKA_MANIFEST))) >/dev/null 2>&1; \
 	then echo "  kafka $(KAFKA) in $(KAFKA_LIBS)"; \
 	else echo "  kafka $(KAFKA) not fetched yet: make kafka-jars"; fi
 
