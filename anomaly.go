@@ -1,5 +1,7 @@
 package chargestream
 
+import "slices"
+
 // AnomalyKind names a rule that watches over the stream.
 type AnomalyKind string
 
@@ -20,6 +22,19 @@ const (
 	// AnomalyMeterGlitch: a register that fell and came back; no bill is held for it.
 	AnomalyMeterGlitch AnomalyKind = "meter_glitch"
 )
+
+// AnomalyKinds are all kinds, in alphabetical order: those of the reasons to hold a bill, and a
+// glitch, which holds none.
+func AnomalyKinds() []AnomalyKind {
+	kinds := []AnomalyKind{AnomalyMeterGlitch}
+	for _, r := range HoldReasons() {
+		if r != HoldCancelled {
+			kinds = append(kinds, AnomalyOf(r))
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
+}
 
 // AnomalyOf is the kind of an anomaly that a reason to hold a bill opens.
 func AnomalyOf(r HoldReason) AnomalyKind { return AnomalyKind(r) }

@@ -75,6 +75,15 @@ const (
 	HoldCancelled HoldReason = "cancelled"
 )
 
+// HoldReasons are all reasons to hold an invoice, in alphabetical order.
+func HoldReasons() []HoldReason {
+	return []HoldReason{HoldCancelled, HoldClockSkew, HoldConflict, HoldDuplicate, HoldEstimated,
+		HoldLifetimeRegister, HoldMeterRegression, HoldNegativeDuration, HoldNegativeEnergy,
+		HoldNoEnergy, HoldNoTariff, HoldOverPower, HoldOverlap, HoldNotEnded, HoldSignedInvalid,
+		HoldSignedMismatch, HoldSignedMissing, HoldNoStart, HoldUnitMismatch, HoldUnknownUser,
+		HoldTariffUnsupported, HoldVATUnknown}
+}
+
 // Invoice is a record of the invoices topic. Money is written as decimal text in the currency's
 // own number of digits; the lines add up to the totals, and so do the VAT groups, exactly.
 type Invoice struct {

@@ -10,6 +10,7 @@ type TariffHistory struct {
 
 // TariffVersion is a tariff from ValidFrom on, until the next version begins.
 type TariffVersion struct {
-	ValidFrom Millis          `json:"valid_from"`
-	Tariff    json.RawMessage `json:"tariff"` // an OCPI 2.2.1 Tariff object, as package pricing reads it
+	ValidFrom Millis `json:"valid_from"`
+	// Tariff is an OCPI 2.2.1 Tariff object, as package pricing reads it.
+	Tariff json.RawMessage `json:"tariff"`
 }

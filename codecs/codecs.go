@@ -22,10 +22,11 @@ type Kind byte
 
 // The kinds of binary row. docs/format draws each.
 const (
-	KindStation  Kind = 'S'
-	KindSession  Kind = 'C'
-	KindHour     Kind = 'H'
-	KindHourPart Kind = 'h'
+	KindStation   Kind = 'S'
+	KindSession   Kind = 'C'
+	KindHour      Kind = 'H'
+	KindHourPart  Kind = 'h'
+	KindReference Kind = 'R'
 )
 
 // Writer appends the fields of a row. The zero Writer is empty; Bytes is valid until the next
@@ -62,14 +63,14 @@ type Reader struct {
 	err error
 }
 
-// NewReader opens a row. It returns ErrCorrupt for another kind and ErrVersion for a version
-// above the one that the caller understands.
+// NewReader opens a row. It returns ErrCorrupt for another kind and ErrVersion for another version
+// than the one that the caller understands: a table whose rows changed is rebuilt by replay.
 func NewReader(row []byte, kind Kind, version byte) (*Reader, error) {
 	if len(row) < 2 || Kind(row[0]) != kind {
 		return nil, fmt.Errorf("%w: not of kind %q", ErrCorrupt, byte(kind))
 	}
-	if row[1] == 0 || row[1] > version {
-		return nil, fmt.Errorf("%w: version %d, at most %d is known", ErrVersion, row[1], version)
+	if row[1] != version {
+		return nil, fmt.Errorf("%w: version %d, %d is known", ErrVersion, row[1], version)
 	}
 	return &Reader{buf: row[2:]}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mailru/easyjson/jlexer"
 
@@ -108,13 +109,14 @@ func (w *wire) meter() (chargestream.Event, error) {
 	}
 	m := &chargestream.MeterValue{StationID: chargestream.StationID(w.StationID),
 		ConnectorID: w.connector(), Time: w.Timestamp, Context: clip(w.Context)}
-	if w.SessionID != "" {
-		if err := chargestream.CheckID(w.SessionID); err != nil {
+	if !noSession(w.SessionID) {
+		if err := chargestream.CheckID(string(w.SessionID)); err != nil {
 			return nil, fmt.Errorf("session_id: %w", err)
 		}
 		m.SessionID = chargestream.SessionID(w.SessionID)
 	}
 	err := errors.Join(
+		w.signed(&m.Signed),
 		scaled(&m.Energy, "energy_wh", w.EnergyWh, 0),
 		scaled(&m.Power, "power_w", w.PowerW, 0),
 		scaled(&m.Current, "current_a", w.CurrentA, 3),
@@ -124,37 +126,56 @@ func (w *wire) meter() (chargestream.Event, error) {
 }
 
 func (w *wire) session() (chargestream.Event, error) {
-	if err := chargestream.CheckID(w.SessionID); err != nil {
-		return nil, fmt.Errorf("session_id: %w", err)
-	}
 	switch w.Event {
 	case "session_start":
-		return w.start()
-	case "session_end":
-		return w.end()
-	case "":
 		start, err := w.start()
 		if err != nil {
 			return nil, err
 		}
+		return start, w.signed(&start.Signed)
+	case "session_end":
 		end, err := w.end()
 		if err != nil {
 			return nil, err
 		}
-		return &chargestream.SessionRecord{Start: *start, End: *end}, nil
+		return end, w.signed(&end.Signed)
+	case "":
+		return w.record()
 	}
 	return nil, fmt.Errorf("event %q is neither session_start nor session_end", clip(w.Event))
+}
+
+// record reads start and end in one. What is signed goes to the end: it is of both.
+func (w *wire) record() (chargestream.Event, error) {
+	start, err := w.start()
+	if err != nil {
+		return nil, err
+	}
+	end, err := w.end()
+	if err != nil {
+		return nil, err
+	}
+	end.SessionID = start.SessionID
+	record := &chargestream.SessionRecord{Start: *start, End: *end}
+	return record, w.signed(&record.End.Signed)
 }
 
 func (w *wire) start() (*chargestream.SessionStart, error) {
 	if w.StartTime == 0 {
 		return nil, errMissing("start_time")
 	}
-	if err := chargestream.CheckID(w.UserID); err != nil {
-		return nil, fmt.Errorf("user_id: %w", err)
+	session, err := w.sessionID(w.StartTime, "")
+	if err != nil {
+		return nil, err
+	}
+	// Without a user the bill is held: who charged is to be found out, not to be thrown away.
+	if w.UserID != "" {
+		if err := chargestream.CheckID(w.UserID); err != nil {
+			return nil, fmt.Errorf("user_id: %w", err)
+		}
 	}
 	s := &chargestream.SessionStart{StationID: chargestream.StationID(w.StationID),
-		ConnectorID: w.connector(), SessionID: chargestream.SessionID(w.SessionID),
+		ConnectorID: w.connector(), SessionID: session,
 		UserID: chargestream.UserID(w.UserID), Time: w.StartTime}
 	return s, scaled(&s.Meter, "meter_start_wh", w.MeterStart, 0)
 }
@@ -163,14 +184,34 @@ func (w *wire) end() (*chargestream.SessionEnd, error) {
 	if w.EndTime == 0 {
 		return nil, errMissing("end_time")
 	}
+	session, err := w.sessionID(w.EndTime, "/end")
+	if err != nil {
+		return nil, err
+	}
 	e := &chargestream.SessionEnd{StationID: chargestream.StationID(w.StationID),
-		ConnectorID: chargestream.ConnectorID(w.ConnectorID),
-		SessionID:   chargestream.SessionID(w.SessionID),
-		UserID:      chargestream.UserID(w.UserID), Time: w.EndTime, Reason: clip(w.Reason)}
-	err := errors.Join(
+		ConnectorID: chargestream.ConnectorID(w.ConnectorID), SessionID: session,
+		UserID: chargestream.UserID(w.UserID), Time: w.EndTime, Reason: clip(w.Reason)}
+	err = errors.Join(
 		scaled(&e.Energy, "energy_kwh", w.EnergyKWh, 3),
 		scaled(&e.Meter, "meter_stop_wh", w.MeterStop, 0))
 	return e, err
+}
+
+// SignedBytesMax bounds signed_data. A signed value of begin and end has one to two KiB.
+const SignedBytesMax = 16 << 10
+
+// signed sets a signed value byte for byte. What cannot be kept so is refused: half of a signed
+// value proves nothing.
+func (w *wire) signed(field *string) error {
+	if len(w.SignedData) > SignedBytesMax {
+		return fmt.Errorf("signed_data has %d bytes, more than %d", len(w.SignedData),
+			SignedBytesMax)
+	}
+	if !utf8.ValidString(w.SignedData) {
+		return errors.New("signed_data is not UTF-8")
+	}
+	*field = w.SignedData
+	return nil
 }
 
 // clip bounds a free text that is kept in rows.
@@ -195,10 +236,18 @@ func scaled[T ~int64](field **T, name string, number json.Number, digits int) er
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	if n > quantityMax || n < -quantityMax {
+		return fmt.Errorf("%s: %w: %q is beyond all that a meter can tell", name, ErrNumber,
+			string(number))
+	}
 	v := T(n)
 	*field = &v
 	return nil
 }
+
+// quantityMax bounds every quantity in its smallest unit, so that nothing that is computed with it
+// overflows: a terawatt-hour, in Wh.
+const quantityMax = 1_000_000_000_000
 
 // EncodeEvent writes an event as the JSON that the decoder of its topic reads.
 func EncodeEvent(event chargestream.Event) ([]byte, error) {
@@ -209,35 +258,56 @@ func EncodeEvent(event chargestream.Event) ([]byte, error) {
 		w.Status, w.ErrorCode = e.Status, e.ErrorCode
 	case *chargestream.MeterValue:
 		w.ConnectorID, w.Timestamp = connectorText(e.ConnectorID), e.Time
-		w.SessionID, w.Context = string(e.SessionID), e.Context
+		w.SessionID, w.Context = sessionText(e.SessionID), e.Context
 		w.EnergyWh, w.PowerW = number(e.Energy, 0), number(e.Power, 0)
 		w.CurrentA, w.VoltageV = number(e.Current, 3), number(e.Voltage, 3)
-		w.SoCPercent = number(e.SoC, 1)
+		w.SoCPercent, w.SignedData = number(e.SoC, 1), e.Signed
 	case *chargestream.Heartbeat:
 		w.Timestamp = e.Time
 	case *chargestream.SessionStart:
-		w.Event = "session_start"
+		w.Event, w.SignedData = "session_start", e.Signed
 		w.putStart(e)
 	case *chargestream.SessionEnd:
-		w.Event = "session_end"
+		w.Event, w.SignedData = "session_end", e.Signed
 		w.putEnd(e)
 	case *chargestream.SessionRecord:
+		if e.Start.Signed != "" {
+			return nil, fmt.Errorf("%w: what is signed of a record belongs to its end", ErrEvent)
+		}
+		w.SignedData = e.End.Signed
 		w.putEnd(&e.End)
 		w.putStart(&e.Start)
+	case *chargestream.Decision:
+		return encodeDecision(e)
 	default:
 		return nil, fmt.Errorf("%w: %T", ErrEvent, event)
+	}
+	if err := w.checkSession(event); err != nil {
+		return nil, fmt.Errorf("%w: session_id: %w", ErrEvent, err)
 	}
 	return json.Marshal(&w)
 }
 
+// checkSession refuses to write a start or an end that names no session: the reader would give
+// each another one.
+func (w *wire) checkSession(event chargestream.Event) error {
+	switch event.(type) {
+	case *chargestream.SessionStart, *chargestream.SessionEnd, *chargestream.SessionRecord:
+		if noSession(w.SessionID) {
+			return fmt.Errorf("%q is no session", string(w.SessionID))
+		}
+	}
+	return nil
+}
+
 func (w *wire) putStart(e *chargestream.SessionStart) {
-	w.ConnectorID, w.SessionID = connectorText(e.ConnectorID), string(e.SessionID)
+	w.ConnectorID, w.SessionID = connectorText(e.ConnectorID), sessionText(e.SessionID)
 	w.UserID, w.StartTime = string(e.UserID), e.Time
 	w.MeterStart = number(e.Meter, 0)
 }
 
 func (w *wire) putEnd(e *chargestream.SessionEnd) {
-	w.ConnectorID, w.SessionID = connectorText(e.ConnectorID), string(e.SessionID)
+	w.ConnectorID, w.SessionID = connectorText(e.ConnectorID), sessionText(e.SessionID)
 	w.UserID, w.EndTime, w.Reason = string(e.UserID), e.Time, e.Reason
 	w.EnergyKWh, w.MeterStop = number(e.Energy, 3), number(e.Meter, 0)
 }

@@ -1,6 +1,8 @@
 package codecs_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"chargestream"
@@ -54,13 +56,53 @@ func meterCases() []eventCase {
 		{name: "object", value: with(`,"energy_wh":{"value":1}`), fails: "energy_wh"},
 		{name: "session with a control character", value: with(`,"session_id":"a\u0001"`),
 			fails: "session_id"},
-		{name: "session a number", value: with(`,"session_id":17`), fails: "session_id"},
+		{name: "session a fraction", value: with(`,"session_id":17.5`), fails: "session_id 17.5"},
+		{name: "session an exponent", value: with(`,"session_id":1e3`), fails: "session_id 1e3"},
+		{name: "session with a leading zero", value: with(`,"session_id":017`), fails: "after"},
+		{name: "session a flag", value: with(`,"session_id":true`), fails: "session_id true"},
+		{name: "session an object", value: with(`,"session_id":{"id":1}`), fails: "session_id"},
+		{name: "signed is too long", value: with(`,"signed_data":"` +
+			strings.Repeat("s", codecs.SignedBytesMax+1) + `"`), fails: "signed_data has 16385"},
+		{name: "signed is not UTF-8", value: with(",\"signed_data\":\"a\xff\""),
+			fails: "signed_data is not UTF-8"},
+		{name: "signed a number", value: with(`,"signed_data":1`), fails: "signed_data"},
 		{name: "no time", value: `{"station_id":"st","energy_wh":1}`,
 			fails: "timestamp is missing"},
 	}
 }
 
+// meterSessionCases are session ids that are numbers, or none.
+func meterSessionCases() []eventCase {
+	var cases []eventCase
+	for value, want := range map[string]chargestream.SessionID{
+		`17`: "17", `"17"`: "17", `0`: "", `"0"`: "", `""`: "", `null`: "", `-1`: "", `"-1"`: "",
+		`-987654321`: "", `"-0"`: "", `9223372036854775807`: "", `"9223372036854775807"`: "",
+		`9223372036854775806`: "9223372036854775806", `"00"`: "00", `"-"`: "-", `"-1a"`: "-1a",
+		`"s-1"`: "s-1", `"unknown"`: "unknown",
+	} {
+		cases = append(cases, eventCase{name: "session " + value, value: `{"station_id":"st",` +
+			`"timestamp":"2026-03-01T10:00:00Z","session_id":` + value + `}`,
+			want: &chargestream.MeterValue{StationID: "st", ConnectorID: "1", SessionID: want,
+				Time: moment}})
+	}
+	return cases
+}
+
+func TestSignedValueOfGreatestSize(t *testing.T) {
+	want := &chargestream.MeterValue{StationID: "st", ConnectorID: "1", Time: moment,
+		Signed: strings.Repeat("\"\n", codecs.SignedBytesMax/2)}
+	value, err := codecs.EncodeEvent(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := eventCase{value: string(value), want: want}
+	c.run(t, codecs.DecodeMeter)
+}
+
 func TestDecodeMeter(t *testing.T) {
+	for _, c := range meterSessionCases() {
+		t.Run(c.name, func(t *testing.T) { c.run(t, codecs.DecodeMeter) })
+	}
 	for _, c := range meterCases() {
 		t.Run(c.name, func(t *testing.T) { c.run(t, codecs.DecodeMeter) })
 	}
@@ -73,6 +115,8 @@ func sessionCases() []eventCase {
 		UserID: "u", Time: moment}
 	end := chargestream.SessionEnd{StationID: "st", SessionID: "s",
 		Time: moment + chargestream.Hour}
+	anybody := start
+	anybody.UserID = ""
 	metered, record := start, chargestream.SessionRecord{Start: start, End: end}
 	metered.Meter = of[chargestream.WattHours](1001)
 	full := end
@@ -101,18 +145,22 @@ func sessionCases() []eventCase {
 			ends +
 			`,"energy_kwh":1e99}`, fails: "energy_kwh"},
 		{name: "start without user", value: `{"event":"session_start",` + ids + `,` + begins + `}`,
-			fails: "user_id"},
+			want: &anybody},
+		{name: "start with empty user", value: `{"event":"session_start",` + ids +
+			`,"user_id":"",` + begins + `}`, want: &anybody},
+		{name: "start with bad user", value: `{"event":"session_start",` + ids +
+			`,"user_id":"a\u0001",` + begins + `}`, fails: "user_id"},
 		{name: "start without time", value: `{"event":"session_start",` + ids + `,"user_id":"u"}`,
 			fails: "start_time is missing"},
 		{name: "start with wrong meter", value: `{"event":"session_start",` + ids +
 			`,"user_id":"u",` + begins + `,"meter_start_wh":1e99}`, fails: "meter_start_wh"},
 		{name: "end without time", value: `{"event":"session_end",` + ids + `}`,
 			fails: "end_time is missing"},
-		{name: "no session", value: `{"event":"session_end","station_id":"st",` + ends + `}`,
-			fails: "session_id"},
-		{name: "session null",
-			value: `{"event":"session_end","station_id":"st","session_id":null,` +
-				ends + `}`, fails: "session_id"},
+		{name: "bad session", value: `{"event":"session_end","station_id":"st",` +
+			`"session_id":"a\u0001",` + ends + `}`, fails: "session_id"},
+		{name: "signed is too long", value: `{"event":"session_end",` + ids + `,` + ends +
+			`,"signed_data":"` + strings.Repeat("s", codecs.SignedBytesMax+1) + `"}`,
+			fails: "signed_data has 16385"},
 		{name: "other event", value: `{"event":"session_pause",` + ids + `}`,
 			fails: "session_pause"},
 		{name: "event in capitals", value: `{"event":"SESSION_START",` + ids + `}`,
@@ -122,8 +170,81 @@ func sessionCases() []eventCase {
 	}
 }
 
+// sessionNoneCases are starts, ends and records whose session_id is none.
+func sessionNoneCases() []eventCase {
+	const begins, ends = `"start_time":"2026-03-01T10:00:00Z"`, `"end_time":"2026-03-01T11:00:00Z"`
+	start := chargestream.SessionStart{StationID: "st", ConnectorID: "1", Time: moment,
+		SessionID: "unknown/st/-/2026-03-01T10:00:00Z"}
+	end := chargestream.SessionEnd{StationID: "st", Time: moment + chargestream.Hour,
+		SessionID: "unknown/st/-/2026-03-01T11:00:00Z/end"}
+	record := chargestream.SessionRecord{Start: start, End: end}
+	record.End.SessionID = start.SessionID
+	second := end
+	second.ConnectorID, second.SessionID = "2", "unknown/st/2/2026-03-01T11:00:00Z/end"
+	cases := []eventCase{{name: "end with connector", want: &second,
+		value: `{"event":"session_end","station_id":"st","connector_id":2,` + ends + `}`}}
+	for _, id := range []string{``, `"session_id":null,`, `"session_id":"",`, `"session_id":0,`,
+		`"session_id":"0",`, `"session_id":-1,`, `"session_id":"-17",`,
+		`"session_id":9223372036854775807,`} {
+		of := `"station_id":"st",` + id
+		cases = append(cases,
+			eventCase{name: "start " + id, want: &start,
+				value: `{"event":"session_start",` + of + begins + `}`},
+			eventCase{name: "end " + id, want: &end,
+				value: `{"event":"session_end",` + of + ends + `}`},
+			eventCase{name: "record " + id, want: &record,
+				value: `{` + of + begins + `,` + ends + `}`})
+	}
+	return cases
+}
+
+// TestLongSessionsMadeUp holds that an id made of a long station and connector is an identifier,
+// and another for another connector and another time.
+func TestLongSessionsMadeUp(t *testing.T) {
+	seen := map[chargestream.SessionID]bool{}
+	for _, connector := range []string{"1", "2", strings.Repeat("ü", 127)} {
+		for _, second := range []string{"00", "01"} {
+			event, err := codecs.DecodeSession([]byte(`{"event":"session_end","station_id":"` +
+				strings.Repeat("é", 127) + `","connector_id":"` + connector +
+				`","end_time":"2026-03-01T10:00:` + second + `Z"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := event.(*chargestream.SessionEnd).SessionID
+			if err := chargestream.CheckID(string(id)); err != nil || seen[id] {
+				t.Errorf("%q: error %v, seen before %v", id, err, seen[id])
+			}
+			seen[id] = true
+		}
+	}
+}
+
+// TestEncodeRefusesWhatIsNoSession: the reader would give a start and its end an id each.
+func TestEncodeRefusesWhatIsNoSession(t *testing.T) {
+	for _, id := range []chargestream.SessionID{"", "0", "-1", "9223372036854775807"} {
+		start := chargestream.SessionStart{StationID: "st", SessionID: id, Time: moment}
+		end := chargestream.SessionEnd{StationID: "st", SessionID: id, Time: moment}
+		for _, event := range []chargestream.Event{&start, &end,
+			&chargestream.SessionRecord{Start: start, End: end}} {
+			value, err := codecs.EncodeEvent(event)
+			if !errors.Is(err, codecs.ErrEvent) {
+				t.Errorf("%s, error %v", value, err)
+			}
+		}
+	}
+}
+
+func TestEncodeRefusesARecordOfASignedStart(t *testing.T) {
+	record := &chargestream.SessionRecord{
+		Start: chargestream.SessionStart{StationID: "st", SessionID: "s", Signed: signedText},
+		End:   chargestream.SessionEnd{StationID: "st", SessionID: "s"}}
+	if value, err := codecs.EncodeEvent(record); !errors.Is(err, codecs.ErrEvent) {
+		t.Errorf("%s, error %v", value, err)
+	}
+}
+
 func TestDecodeSession(t *testing.T) {
-	for _, c := range sessionCases() {
+	for _, c := range append(sessionCases(), sessionNoneCases()...) {
 		t.Run(c.name, func(t *testing.T) { c.run(t, codecs.DecodeSession) })
 	}
 }

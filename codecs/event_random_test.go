@@ -1,6 +1,7 @@
 package codecs_test
 
 import (
+	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -15,8 +16,9 @@ const millisMax = chargestream.Millis(253402300799999)
 const integerMax = 9_223_372_036_854_775_799
 
 func drawID[T ~string](t *rapid.T, label string) T {
+	none := []string{"0", "-0", "-1", "-2", "9223372036854775807"}
 	text := rapid.StringN(1, 60, chargestream.IDBytesMax).Filter(func(s string) bool {
-		return chargestream.CheckID(s) == nil
+		return chargestream.CheckID(s) == nil && !slices.Contains(none, s)
 	}).Draw(t, label)
 	return T(text)
 }
@@ -52,7 +54,8 @@ func drawEvent(t *rapid.T) (string, chargestream.Event) {
 		Energy: drawAmount[chargestream.WattHours](t, "energy_kwh"),
 		Meter:  drawAmount[chargestream.WattHours](t, "meter_stop_wh"), Reason: drawText(t,
 			"reason")}
-	switch rapid.IntRange(0, 5).Draw(t, "kind") {
+	signed := rapid.String().Draw(t, "signed_data")
+	switch rapid.IntRange(0, 6).Draw(t, "kind") {
 	case 0:
 		words := []string{"free", "OCCUPIED", "Preparing", "suspendedEVSE", "EvConnected"}
 		return "status", &chargestream.StatusReport{StationID: start.StationID,
@@ -64,13 +67,57 @@ func drawEvent(t *rapid.T) (string, chargestream.Event) {
 			Energy: start.Meter, Power: drawAmount[chargestream.Watts](t, "power_w"),
 			Current: drawAmount[chargestream.Milliamps](t, "current_a"),
 			Voltage: drawAmount[chargestream.Millivolts](t, "voltage_v"),
-			SoC:     drawAmount[chargestream.Permille](t, "soc_percent"), Context: end.Reason}
+			SoC:     drawAmount[chargestream.Permille](t, "soc_percent"), Context: end.Reason,
+			Signed: signed}
 	case 2:
 		return "heartbeat", &chargestream.Heartbeat{StationID: start.StationID, Time: start.Time}
 	case 3:
+		start.Signed = signed
 		return "session", &start
 	case 4:
+		end.Signed = signed
 		return "session", &end
+	case 5:
+		return "decision", drawDecision(t, &start)
 	}
+	end.Signed = signed
 	return "session", &chargestream.SessionRecord{Start: start, End: end}
+}
+
+// allHolds are all reasons to hold a bill.
+func allHolds() []chargestream.HoldReason {
+	return []chargestream.HoldReason{chargestream.HoldDuplicate, chargestream.HoldNotEnded,
+		chargestream.HoldNoEnergy, chargestream.HoldEstimated, chargestream.HoldNegativeEnergy,
+		chargestream.HoldNegativeDuration, chargestream.HoldMeterRegression,
+		chargestream.HoldClockSkew, chargestream.HoldConflict, chargestream.HoldNoTariff,
+		chargestream.HoldTariffUnsupported, chargestream.HoldOverlap, chargestream.HoldNoStart,
+		chargestream.HoldUnitMismatch, chargestream.HoldOverPower,
+		chargestream.HoldLifetimeRegister, chargestream.HoldUnknownUser,
+		chargestream.HoldVATUnknown, chargestream.HoldSignedMissing,
+		chargestream.HoldSignedInvalid, chargestream.HoldSignedMismatch,
+		chargestream.HoldCancelled}
+}
+
+// drawDecision draws a decision about a session.
+func drawDecision(t *rapid.T, of *chargestream.SessionStart) *chargestream.Decision {
+	d := &chargestream.Decision{StationID: of.StationID, SessionID: of.SessionID,
+		DecisionID: drawID[string](t, "decision"), Time: of.Time, By: drawID[string](t, "by"),
+		Reason: drawID[string](t, "reason") + ".",
+		Action: rapid.SampledFrom([]chargestream.DecisionAction{chargestream.ActionRelease,
+			chargestream.ActionCorrect, chargestream.ActionCancel,
+			chargestream.ActionReprice}).Draw(t, "action")}
+	switch d.Action {
+	case chargestream.ActionRelease:
+		d.Holds = rapid.SliceOfNDistinct(rapid.SampledFrom(allHolds()), 0, 3,
+			rapid.ID[chargestream.HoldReason]).Draw(t, "hold_reasons")
+		if len(d.Holds) == 0 {
+			d.Holds = nil
+		}
+	case chargestream.ActionCorrect:
+		energy := chargestream.WattHours(rapid.Int64Range(0, integerMax).Draw(t, "energy_wh"))
+		d.Correction = chargestream.Correction{Energy: &energy, UserID: of.UserID,
+			EndTime: drawTime(t, "corrected end"), TariffID: drawID[chargestream.TariffID](t,
+				"tariff")}
+	}
+	return d
 }

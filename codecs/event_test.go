@@ -26,7 +26,8 @@ type decoder func([]byte) (chargestream.Event, error)
 // decoders are those of all input topics, by topic.
 func decoders() map[string]decoder {
 	return map[string]decoder{"status": codecs.DecodeStatus, "session": codecs.DecodeSession,
-		"meter": codecs.DecodeMeter, "heartbeat": codecs.DecodeHeartbeat}
+		"meter": codecs.DecodeMeter, "heartbeat": codecs.DecodeHeartbeat,
+		"decision": codecs.DecodeDecision}
 }
 
 // moment is 2026-03-01T10:00:00Z, the time in most cases.
@@ -127,8 +128,8 @@ func statusCases() []eventCase {
 		{name: "status unknown", value: with(`"status":"Sleeping"`), fails: `status "Sleeping"`},
 		{name: "status missing", value: `{"station_id":"st","timestamp":"2026-03-01T10:00:00Z"}`,
 			fails: `status ""`},
-		{name: "status null", value: with(`"status":null`), want: connector("1")},
 		// null is no value
+		{name: "status null", value: with(`"status":null`), want: connector("1")},
 		{name: "status a number", value: with(`"status":3`), fails: "status"},
 		{name: "error code is cut", value: with(`"error_code":"` + strings.Repeat("ü", 200) + `"`),
 			want: &chargestream.StatusReport{StationID: "st", ConnectorID: "1", Time: moment,
@@ -236,42 +237,14 @@ func TestKeptTextIsValidUTF8(t *testing.T) {
 	}
 }
 
+// signedText is a signed value whose bytes JSON has to escape: OCMF is JSON itself.
+const signedText = `OCMF|{"FV":"1.0","PG":"T1","RD":[{"RI":"1-b:1.8.0","RU":"kWh"}]}|` +
+	`{"SD":"3045\\<é>&"}` + "\t\u2028\r\n"
+
 // goldenEvent is an event with its name in the golden file.
 type goldenEvent struct {
 	topic, name string
 	event       chargestream.Event
-}
-
-// goldenEvents are one event of each kind with every field, and one with the fewest.
-func goldenEvents() []goldenEvent {
-	start := chargestream.SessionStart{StationID: "FR*LYO*E0001", ConnectorID: "2",
-		SessionID: "s-1", UserID: "card-7", Time: moment, Meter: of[chargestream.WattHours](1200)}
-	end := chargestream.SessionEnd{StationID: "FR*LYO*E0001", ConnectorID: "2", SessionID: "s-1",
-		UserID: "card-7", Time: moment + chargestream.Hour, Meter: of[chargestream.WattHours](8201),
-		Energy: of[chargestream.WattHours](7001), Reason: "EVDisconnected"}
-	return []goldenEvent{
-		{"status", "full", &chargestream.StatusReport{StationID: "FR*LYO*E0001", ConnectorID: "2",
-			Time: moment, Status: "SuspendedEV", ErrorCode: "NoError"}},
-		{"status", "least", &chargestream.StatusReport{StationID: "st", ConnectorID: "1",
-			Time: moment + 1, Status: "free"}},
-		{"meter", "full", &chargestream.MeterValue{StationID: "FR*LYO*E0001", ConnectorID: "2",
-			SessionID: "s-1", Time: moment, Energy: of[chargestream.WattHours](1200),
-			Power: of[chargestream.Watts](-7), Current: of[chargestream.Milliamps](16005),
-			Voltage: of[chargestream.Millivolts](230100), SoC: of[chargestream.Permille](805),
-			Context: "Sample.Periodic"}},
-		{"meter", "least", &chargestream.MeterValue{StationID: "st", ConnectorID: "1",
-			Time: moment}},
-		{"heartbeat", "full", &chargestream.Heartbeat{StationID: "st", Time: moment}},
-		{"session", "start full", &start},
-		{"session", "start least", &chargestream.SessionStart{StationID: "st", ConnectorID: "1",
-			SessionID: "s-1", UserID: "u", Time: moment}},
-		{"session", "end full", &end},
-		{"session", "end least", &chargestream.SessionEnd{StationID: "st", SessionID: "s-1",
-			Time: moment}},
-		{"session", "record", &chargestream.SessionRecord{Start: start, End: end}},
-		{"session", "text that JSON escapes", &chargestream.SessionEnd{StationID: `a"b\c<é>`,
-			SessionID: "s-1", Time: moment, Reason: "line\nfeed"}},
-	}
 }
 
 // TestGoldenEvents holds the JSON that is written, and that it is read as what it was.

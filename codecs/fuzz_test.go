@@ -71,9 +71,17 @@ func writable(event chargestream.Event) bool {
 
 func FuzzDecodeStatus(f *testing.F) { fuzzDecode(f, "status", statusCases()) }
 
-func FuzzDecodeMeter(f *testing.F) { fuzzDecode(f, "meter", meterCases()) }
+func FuzzDecodeMeter(f *testing.F) {
+	fuzzDecode(f, "meter", meterCases(), meterSessionCases())
+}
 
-func FuzzDecodeSession(f *testing.F) { fuzzDecode(f, "session", sessionCases()) }
+func FuzzDecodeSession(f *testing.F) {
+	fuzzDecode(f, "session", sessionCases(), sessionNoneCases())
+}
+
+func FuzzDecodeDecision(f *testing.F) {
+	fuzzDecode(f, "decision", decisionCases(), badDecisionCases())
+}
 
 func FuzzDecodeHeartbeat(f *testing.F) { fuzzDecode(f, "heartbeat", statusCases()) }
 

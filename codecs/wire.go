@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/mailru/easyjson/jlexer"
+
 	"chargestream"
 )
 
@@ -19,7 +21,7 @@ type wire struct {
 	Event       string              `json:"event,omitempty"`
 	StationID   string              `json:"station_id"`
 	ConnectorID connectorText       `json:"connector_id,omitempty"`
-	SessionID   string              `json:"session_id,omitempty"`
+	SessionID   sessionText         `json:"session_id,omitempty"`
 	UserID      string              `json:"user_id,omitempty"`
 	Timestamp   chargestream.Millis `json:"timestamp,omitzero"`
 	StartTime   chargestream.Millis `json:"start_time,omitzero"`
@@ -28,6 +30,7 @@ type wire struct {
 	ErrorCode   string              `json:"error_code,omitempty"`
 	Reason      string              `json:"reason,omitempty"`
 	Context     string              `json:"context,omitempty"`
+	SignedData  string              `json:"signed_data,omitempty"`
 	EnergyKWh   json.Number         `json:"energy_kwh,omitempty"`
 	MeterStart  json.Number         `json:"meter_start_wh,omitempty"`
 	MeterStop   json.Number         `json:"meter_stop_wh,omitempty"`
@@ -49,9 +52,56 @@ func (c *connectorText) UnmarshalJSON(b []byte) error {
 	if bytes.Equal(b, []byte("null")) {
 		return nil
 	}
-	if bytes.IndexFunc(b, func(r rune) bool { return r < '0' || r > '9' }) >= 0 {
+	if !wholeNumber(b) {
 		return fmt.Errorf("connector_id %s is neither a text nor a whole number", b)
 	}
 	*c = connectorText(b)
 	return nil
+}
+
+// sessionText takes a session as a JSON string or as the whole number that OCPP 1.6 has for a
+// transaction.
+type sessionText string
+
+// UnmarshalEasyJSON implements easyjson.Unmarshaler, without a copy of the text: every meter
+// value names a session.
+func (s *sessionText) UnmarshalEasyJSON(l *jlexer.Lexer) {
+	if l.CurrentToken() != jlexer.TokenNumber {
+		*s = sessionText(l.String())
+		return
+	}
+	if err := s.number(l.Raw()); err != nil {
+		l.AddError(err)
+	}
+}
+
+// UnmarshalJSON implements json.Unmarshaler, for the message of a value that cannot be read.
+func (s *sessionText) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		return json.Unmarshal(b, (*string)(s))
+	}
+	if bytes.Equal(b, []byte("null")) {
+		return nil
+	}
+	return s.number(b)
+}
+
+// number takes a whole number as it is written. One that begins with a zero is no JSON, and
+// would be another session than the same without.
+func (s *sessionText) number(b []byte) error {
+	digits := bytes.TrimPrefix(b, []byte("-"))
+	if !wholeNumber(digits) || len(digits) > 1 && digits[0] == '0' {
+		return fmt.Errorf("session_id %s is neither a text nor a whole number", b)
+	}
+	*s = sessionText(b)
+	return nil
+}
+
+func wholeNumber[T ~string | ~[]byte](text T) bool {
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return false
+		}
+	}
+	return len(text) > 0
 }

@@ -55,7 +55,7 @@ func easyjsonF4688553DecodeChargestreamCodecs(in *jlexer.Lexer, out *wire) {
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.SessionID = string(in.String())
+				(out.SessionID).UnmarshalEasyJSON(in)
 			}
 		case "user_id":
 			if in.IsNull() {
@@ -110,6 +110,12 @@ func easyjsonF4688553DecodeChargestreamCodecs(in *jlexer.Lexer, out *wire) {
 				in.Skip()
 			} else {
 				out.Context = string(in.String())
+			}
+		case "signed_data":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.SignedData = string(in.String())
 			}
 		case "energy_kwh":
 			if in.IsNull() {
@@ -238,6 +244,11 @@ func easyjsonF4688553EncodeChargestreamCodecs(out *jwriter.Writer, in wire) {
 		const prefix string = ",\"context\":"
 		out.RawString(prefix)
 		out.String(string(in.Context))
+	}
+	if in.SignedData != "" {
+		const prefix string = ",\"signed_data\":"
+		out.RawString(prefix)
+		out.String(string(in.SignedData))
 	}
 	if in.EnergyKWh != "" {
 		const prefix string = ",\"energy_kwh\":"

@@ -127,7 +127,7 @@ func TestBadRows(t *testing.T) {
 	for name, tc := range map[string]struct{ row, reason string }{
 		"no session": {",S1,1,,u1,2024-01-01T09:00:00Z,,1,,1704099600,T2", "session_id"},
 		"no station": {"a,,1,,u1,2024-01-01T09:00:00Z,,1,,1704099600,T2", "station_id"},
-		"no user":    {"a,S1,1,,,2024-01-01T09:00:00Z,,1,,1704099600,T2", "user_id"},
+		"user":       {"a,S1,1,,u\x01,2024-01-01T09:00:00Z,,1,,1704099600,T2", "user_id"},
 		"no start":   {"a,S1,1,,u1,,,1,,1704099600,T2", "start_time is missing"},
 		"start no time": {"a,S1,1,,u1,yesterday,,1,,1704099600,T2",
 			`start_time: time "yesterday"`},

@@ -44,7 +44,8 @@
 //
 // Energies are decimal; what is below one Wh is rounded half away from zero.
 //
-// session_id, station_id, user_id and start_time are required. A row without end_time is a
+// session_id, station_id, user_id and start_time are required; the bill of a row without a user
+// is held. A row without end_time is a
 // session that has only started: its energy is not told, as no event could carry it. Without
 // connector_id the session is at connector 1. Without arrival_time an event arrived when it
 // happened.

@@ -17,6 +17,29 @@ type Record struct {
 	Arrival chargestream.Millis
 }
 
+// backdatedBy is how long before the first event reference data is taken to have been known: it
+// takes effect for bills only the grace after it arrived, and sessions began before they were told.
+const backdatedBy = chargestream.Day
+
+// Backdate is reference data with an arrival a day before that of the earliest event, where it has
+// none: what is brought in with the events of a past is what was known then. Without events it
+// stays as it is.
+func Backdate(reference, events []Record) []Record {
+	var first chargestream.Millis
+	for _, r := range events {
+		if r.Arrival != 0 && (first == 0 || r.Arrival < first) {
+			first = r.Arrival
+		}
+	}
+	dated := slices.Clone(reference)
+	for i := range dated {
+		if dated[i].Arrival == 0 && first != 0 {
+			dated[i].Arrival = first - backdatedBy
+		}
+	}
+	return dated
+}
+
 // Duplicate is every record twice, one behind the other, as a gateway that lost an acknowledgement
 // sends them.
 func Duplicate(records []Record) []Record {

@@ -5,8 +5,10 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"chargestream"
 	"chargestream/ingest"
 )
 
@@ -51,5 +53,22 @@ func TestCut(t *testing.T) {
 		if got := len(ingest.Cut(records, tc.offset, tc.limit)); got != tc.want {
 			t.Errorf("Cut(%d, %d) has %d records, want %d", tc.offset, tc.limit, got, tc.want)
 		}
+	}
+}
+
+// TestBackdate: reference data arrived a day before the first event, wherever that stands.
+func TestBackdate(t *testing.T) {
+	reference := []ingest.Record{{Key: "a"}, {Key: "b", Arrival: 9}}
+	const day = chargestream.Day
+	events := []ingest.Record{{Arrival: day + 7}, {}, {Arrival: day + 5}, {Arrival: day + 6}}
+	want := []ingest.Record{{Key: "a", Arrival: 5}, {Key: "b", Arrival: 9}}
+	if diff := cmp.Diff(want, ingest.Backdate(reference, events)); diff != "" {
+		t.Errorf("with events (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(reference, ingest.Backdate(reference, nil)); diff != "" {
+		t.Errorf("without events (-want +got):\n%s", diff)
+	}
+	if reference[0].Arrival != 0 {
+		t.Error("what was given was changed")
 	}
 }

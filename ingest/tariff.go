@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 
-	"chargestream"
+	"chargestream/pricing"
 	"chargestream/topics"
 )
 
@@ -15,8 +15,9 @@ import (
 var ErrTariffs = errors.New("file of tariffs")
 
 // ReadTariffs reads tariff histories: one JSON object after another, or lists of them. Fields
-// that are not known are kept, as others may read the topic. A tariff_id that comes twice is an
-// error: the topic holds one history a tariff.
+// beside the versions that are not known are kept, as others may read the topic. A tariff_id that
+// comes twice is an error: the topic holds one history a tariff. So is a version that pricing does
+// not understand, as nobody could bill by it.
 func ReadTariffs(text []byte) ([]Record, error) {
 	var records []Record
 	seen := map[string]bool{}
@@ -55,30 +56,9 @@ func ReadTariffs(text []byte) ([]Record, error) {
 }
 
 func tariffRecord(value json.RawMessage) (Record, error) {
-	var history chargestream.TariffHistory
-	if err := json.Unmarshal(value, &history); err != nil {
+	history, err := pricing.ParseHistory(value)
+	if err != nil {
 		return Record{}, err
-	}
-	if err := chargestream.CheckID(string(history.TariffID)); err != nil {
-		return Record{}, fmt.Errorf("tariff_id: %w", err)
-	}
-	if len(history.Versions) == 0 {
-		return Record{}, errors.New("versions: at least one is needed")
-	}
-	seen := map[chargestream.Millis]bool{}
-	for i, v := range history.Versions {
-		switch {
-		case v.ValidFrom == 0:
-			return Record{}, fmt.Errorf("versions[%d].valid_from is missing", i)
-		case seen[v.ValidFrom]:
-			return Record{}, fmt.Errorf("versions[%d].valid_from %s comes twice", i, v.ValidFrom)
-		case len(v.Tariff.Currency) != 3:
-			return Record{}, fmt.Errorf("versions[%d].tariff.currency: %q is no ISO 4217 code", i,
-				v.Tariff.Currency)
-		case len(v.Tariff.Elements) == 0:
-			return Record{}, fmt.Errorf("versions[%d].tariff.elements: at least one is needed", i)
-		}
-		seen[v.ValidFrom] = true
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, value); err != nil {

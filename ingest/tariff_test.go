@@ -36,15 +36,17 @@ func TestBadTariffs(t *testing.T) {
 		"byte":                   history[:40],
 		"comes twice":            history + history,
 		"tariff_id":              strings.Replace(history, "day", "", 1),
-		"versions: at least":     `{"tariff_id": "day"}`,
-		"valid_from is missing":  strings.Replace(history, "valid_from", "from", 1),
+		"versions: there are":    `{"tariff_id": "day"}`,
+		"valid_from: is missing": strings.Replace(history, "valid_from", "from", 1),
 		"is not RFC 3339":        strings.Replace(history, "T00:00:00Z", "", 1),
-		`"" is no ISO 4217`:      strings.Replace(history, "currency", "money", 1),
-		"elements: at least one": strings.Replace(history, "elements", "parts", 1),
-		"cannot unmarshal":       "[7]",
+		`"money" is no currency`: strings.Replace(history, "EUR", "money", 1),
+		"parts: is not known":    strings.Replace(history, "elements", "parts", 1),
+		"versions[0].tariff: tariff refused: elements[0].price_components[0].type": strings.Replace(
+			history, "ENERGY", "WATER", 1),
+		"cannot unmarshal": "[7]",
 		"at most": strings.Replace(history, `"x"`,
 			`"`+strings.Repeat("x", 1<<17)+`"`, 1),
-		"valid_from 2024-01-01T00:00:00Z comes twice": strings.Replace(history, "]}]}}]}",
+		"valid_from: 2024-01-01T00:00:00Z is there twice": strings.Replace(history, "]}]}}]}",
 			"]}]}}, {\"valid_from\": \"2024-01-01T01:00:00+01:00\", "+
 				"\"tariff\": {\"currency\": \"EUR\",\"elements\": [{}]}}]}", 1),
 	} {

@@ -97,6 +97,9 @@ type Tariff struct {
 // Currency is the ISO 4217 code of the tariff's currency.
 func (t *Tariff) Currency() string { return t.currency }
 
+// Digits is how many digits the minor unit of the currency has.
+func (t *Tariff) Digits() int { return t.digits }
+
 // element is an OCPI TariffElement.
 type element struct {
 	when       restriction

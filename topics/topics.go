@@ -18,6 +18,7 @@ const (
 	ChargingSessions = "charging-sessions"
 	MeterValues      = "meter-values"
 	Heartbeats       = "heartbeats"
+	BillingDecisions = "billing-decisions"
 	Stations         = "stations"
 	Tariffs          = "tariffs"
 )
@@ -38,9 +39,10 @@ const (
 
 // Groups: the consumer groups, and the names of their tables without goka's suffix.
 const (
-	GroupStations = "stations"
-	GroupSessions = "sessions"
-	GroupHours    = "hours"
+	GroupReference = "reference"
+	GroupStations  = "stations"
+	GroupSessions  = "sessions"
+	GroupHours     = "hours"
 )
 
 // TableSuffix is what goka appends to a group's name to name its table's topic.
@@ -102,8 +104,11 @@ type Topic struct {
 	Key     string // what the key is, in words
 	Cleanup Cleanup
 	// Retention is how long a record is kept; zero is for ever. For an input it is also how late
-	// an event may be before it is a dead letter.
+	// an event may be before it is a dead letter; zero is no limit.
 	Retention time.Duration
+	// CompactionLag is how long a record of a compacted topic is kept although a newer one has its
+	// key; zero: not at all.
+	CompactionLag time.Duration
 	// LagBudget is how far behind its processor may be before somebody is woken; zero: no promise.
 	LagBudget time.Duration
 	// Freshness is how soon, at the 99th percentile, a record shows in a view; zero: no promise.
@@ -126,12 +131,14 @@ func All() []Topic {
 		input(ChargingSessions, codecs.DecodeSession, 400*day, 30*time.Second, 5*time.Second),
 		input(MeterValues, codecs.DecodeMeter, 30*day, 30*time.Second, 5*time.Second),
 		input(Heartbeats, codecs.DecodeHeartbeat, day, 5*time.Minute, time.Minute),
+		input(BillingDecisions, codecs.DecodeDecision, 0, 30*time.Second, 5*time.Second),
 		reference(Stations, "station_id"),
 		reference(Tariffs, "tariff_id"),
 		internal(HourParts, "station/connector/window_start", 30*day),
 		internal(SessionParts, "session_id", 30*day),
 		internal(Clock(GroupStations), "none; the partition is meant", 400*day),
 		internal(Clock(GroupHours), "none; the partition is meant", 400*day),
+		table(GroupReference, "station_id or tariff_id"),
 		table(GroupStations, "station_id"),
 		table(GroupHours, "station/connector/window_start"),
 		table(GroupSessions, "session_id"),
@@ -159,9 +166,13 @@ func input(name string, decode func([]byte) (chargestream.Event, error),
 		Copartitioned: true, RecordBytesMax: RecordBytesMax}
 }
 
+// referenceLag is as long as sessions are kept: the history of reference data that their bills rest
+// on can be made again from the topics for as long.
+const referenceLag = 400 * day
+
 func reference(name, key string) Topic {
 	return Topic{Name: name, Kind: KindReference, Key: key, Cleanup: CleanupCompact,
-		RecordBytesMax: RecordBytesMax}
+		CompactionLag: referenceLag, Copartitioned: true, RecordBytesMax: RecordBytesMax}
 }
 
 func internal(name, key string, keep time.Duration) Topic {

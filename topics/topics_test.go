@@ -24,8 +24,10 @@ func TestRegister(t *testing.T) {
 		if topic.Key == "" {
 			t.Errorf("%s: nobody knows what its key is", topic.Name)
 		}
-		// A compacted topic is kept for ever, and one that is not must end some day.
-		if (topic.Cleanup == topics.CleanupCompact) != (topic.Retention == 0) {
+		// A compacted topic is kept for ever, and one that is not must end some day; but what was
+		// decided about bills is part of them.
+		forEver := topic.Cleanup == topics.CleanupCompact || topic.Name == topics.BillingDecisions
+		if forEver != (topic.Retention == 0) {
 			t.Errorf("%s: cleanup %s, kept for %s", topic.Name, topic.Cleanup, topic.Retention)
 		}
 		input := topic.Kind == topics.KindInput
@@ -42,9 +44,9 @@ func TestRegister(t *testing.T) {
 			t.Errorf("%s: shown after %s, woken for %s", topic.Name, topic.Freshness,
 				topic.LagBudget)
 		}
-		if (topic.Kind == topics.KindReference) == topic.Copartitioned {
-			t.Errorf("%s, of kind %s: copartitioned is %v", topic.Name, topic.Kind,
-				topic.Copartitioned)
+		// All topics are read together with others: one number of partitions is enough to know.
+		if !topic.Copartitioned {
+			t.Errorf("%s is not copartitioned", topic.Name)
 		}
 	}
 }
@@ -57,9 +59,9 @@ func TestNames(t *testing.T) {
 		names = append(names, topic.Name)
 	}
 	want := []string{"station-status", "charging-sessions", "meter-values", "heartbeats",
-		"stations", "tariffs", "hour-parts", "session-parts", "stations-clock", "hours-clock",
-		"stations-table", "hours-table", "sessions-table", "utilization", "invoices", "anomalies",
-		"dead-letters"}
+		"billing-decisions", "stations", "tariffs", "hour-parts", "session-parts",
+		"stations-clock", "hours-clock", "reference-table", "stations-table", "hours-table",
+		"sessions-table", "utilization", "invoices", "anomalies", "dead-letters"}
 	if !slices.Equal(names, want) {
 		t.Errorf("topics %q\nwant %q", names, want)
 	}
@@ -68,9 +70,25 @@ func TestNames(t *testing.T) {
 func TestRetentionOfInputs(t *testing.T) {
 	const day = 24 * time.Hour
 	for name, want := range map[string]time.Duration{topics.StationStatus: 7 * day,
-		topics.ChargingSessions: 400 * day, topics.MeterValues: 30 * day, topics.Heartbeats: day} {
+		topics.ChargingSessions: 400 * day, topics.MeterValues: 30 * day, topics.Heartbeats: day,
+		topics.BillingDecisions: 0} {
 		if topic, ok := topics.Lookup(name); !ok || topic.Retention != want {
 			t.Errorf("%s: known %v, kept for %s, want %s", name, ok, topic.Retention, want)
+		}
+	}
+}
+
+// TestReferenceIsNotCompactedSoon holds that reference data can be read with its history for as
+// long as the sessions that are billed by it.
+func TestReferenceIsNotCompactedSoon(t *testing.T) {
+	sessions, _ := topics.Lookup(topics.ChargingSessions)
+	for _, topic := range topics.All() {
+		want := time.Duration(0)
+		if topic.Kind == topics.KindReference {
+			want = sessions.Retention
+		}
+		if topic.CompactionLag != want {
+			t.Errorf("%s is compacted after %s, want %s", topic.Name, topic.CompactionLag, want)
 		}
 	}
 }
