@@ -2,11 +2,13 @@ package benchmarks_test
 
 import (
 	"testing"
+	"time"
 
 	"chargestream"
 	"chargestream/benchmarks"
 	"chargestream/codecs"
 	"chargestream/internal/engine"
+	"chargestream/pricing"
 	"chargestream/processors"
 	"chargestream/tables"
 	"chargestream/topics"
@@ -114,25 +116,50 @@ func BenchmarkStationRow(b *testing.B) {
 	})
 }
 
-// BenchmarkInvoice bills one settled session.
+// book is reference data that is ready, as processors have it.
+type book struct {
+	station, tariff *tables.Reference
+	parsed          *pricing.Tariff
+}
+
+// Reference implements tables.Book.
+func (b *book) Reference(key string) (*tables.Reference, error) {
+	if key == "t" {
+		return b.tariff, nil
+	}
+	return b.station, nil
+}
+
+// Tariff implements tables.Book.
+func (b *book) Tariff([]byte) (*pricing.Tariff, error) { return b.parsed, nil }
+
+// Location implements tables.Book.
+func (b *book) Location(string) *time.Location { return time.UTC }
+
+// BenchmarkInvoice bills one settled session: all that is known of it, as a document with its id.
 func BenchmarkInvoice(b *testing.B) {
 	energy := chargestream.WattHours(12_345)
 	s := tables.Session{
-		StationID: "depot-0001",
-		Settled:   true,
-		Verdict:   tables.Verdict{Known: true},
-		Starts:    []tables.Start{{Arrival: at, At: at, ConnectorID: "1", UserID: "u-1"}},
-		Ends:      []tables.End{{Arrival: at, At: at + chargestream.Hour, Energy: &energy}},
+		StationID: "depot-0001", Heard: at + 2*chargestream.Hour,
+		Verdict: tables.Verdict{Known: true},
+		Starts:  []tables.Start{{Arrival: at, At: at, ConnectorID: "1", UserID: "u-1"}},
+		Ends:    []tables.End{{Arrival: at, At: at + chargestream.Hour, Energy: &energy}},
 	}
-	tariff := &chargestream.TariffHistory{TariffID: "t", Versions: []chargestream.TariffVersion{{
-		ValidFrom: 1, Tariff: chargestream.Tariff{Currency: "EUR",
-			Elements: []chargestream.TariffElement{{PriceComponents: []chargestream.PriceComponent{
-				{Type: "ENERGY", Price: "0.45", VAT: "20", StepSize: 1},
-				{Type: "TIME", Price: "1.20", VAT: "20", StepSize: 60}}}}}}}}
+	raw := []byte(`{"currency":"EUR","elements":[{"price_components":[
+		{"type":"ENERGY","price":0.45,"vat":20,"step_size":1},
+		{"type":"TIME","price":1.20,"vat":20,"step_size":60}]}]}`)
+	tariff, err := pricing.Parse(raw)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ready := &book{parsed: tariff, station: &tables.Reference{Registry: []tables.RegistryRevision{
+		{Arrival: 1, Info: &chargestream.StationInfo{StationID: "depot-0001", TariffID: "t"}}}},
+		tariff: &tables.Reference{Tariffs: []tables.TariffRevision{{Arrival: 1,
+			Versions: []chargestream.TariffVersion{{ValidFrom: 1, Tariff: raw}}}}}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := s.Invoice("s-1", tariff); !ok {
-			b.Fatal("not billable")
+		if list, err := s.History("s-1", ready, s.Heard); err != nil || len(list) != 1 {
+			b.Fatal(len(list), err)
 		}
 	}
 }

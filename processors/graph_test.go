@@ -92,15 +92,24 @@ func TestGraph(t *testing.T) {
 	}
 }
 
+// feedTables writes the rows of the table of reference data.
 func feedTables(t *testing.T, tt *tester.Tester) {
 	t.Helper()
-	for topic, entries := range reference() {
-		for key, value := range entries {
-			text, err := json.Marshal(value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			tt.SetTableValue(goka.Table(topic), key, text)
-		}
+	set := func(key string, row *tables.Reference) {
+		tt.SetTableValue(goka.Table(topics.Table(topics.GroupReference)), key, row.Append(nil))
 	}
+	for key, value := range reference()[topics.Stations] {
+		info, ok := value.(chargestream.StationInfo)
+		if !ok {
+			t.Fatalf("%T", value)
+		}
+		set(key, &tables.Reference{Registry: []tables.RegistryRevision{
+			{Arrival: begin - chargestream.Day, Info: &info}}})
+	}
+	history, ok := reference()[topics.Tariffs]["t"].(chargestream.TariffHistory)
+	if !ok {
+		t.Fatal("no tariff")
+	}
+	set("t", &tables.Reference{Tariffs: []tables.TariffRevision{
+		{Arrival: begin - chargestream.Day, Versions: history.Versions}}})
 }

@@ -12,12 +12,13 @@ import (
 // Hours keeps the windows: it merges parts of stations and sessions, tells utilization, finds
 // sessions that overlap and those that were delivered twice, and answers the sessions that ask.
 func Hours(count Counter) *engine.Processor {
-	f := &hourFold{count: orSilent(count)}
+	f := &hourFold{count: orSilent(count), ready: newReady()}
 	return &engine.Processor{
 		Group:   topics.GroupHours,
 		Inputs:  []string{topics.HourParts},
 		Clock:   topics.Clock(topics.GroupHours),
-		Lookups: []string{topics.Stations},
+		Lookups: []string{topics.Table(topics.GroupReference)},
+		Sources: ReferenceSources(),
 		Outputs: []string{
 			topics.Utilization,
 			topics.SessionParts,
@@ -30,7 +31,10 @@ func Hours(count Counter) *engine.Processor {
 	}
 }
 
-type hourFold struct{ count Counter }
+type hourFold struct {
+	count Counter
+	ready *ready
+}
 
 func (f *hourFold) fold(ctx engine.Context, m *engine.Message) error {
 	part, err := tables.DecodeHourPart(m.Key, m.Value)
@@ -50,11 +54,15 @@ func (f *hourFold) fold(ctx engine.Context, m *engine.Message) error {
 	if len(row.Transitions) >= tables.HourTransitionsMax {
 		f.count.Bound("hour_transitions")
 	}
+	if len(row.Loads) >= tables.HourLoadsMax {
+		f.count.Bound("hour_loads")
+	}
 	emitSessionParts(ctx, row.Verdicts(before))
 	if part.Check != "" {
-		emitSessionParts(ctx, []tables.SessionPart{{ID: part.Check,
-			Row: tables.Session{Verdict: row.Verdict(part.Check)}}})
+		emitSessionParts(ctx, []tables.SessionPart{row.Answer(part)})
 	}
+	emitSessionParts(ctx, row.Restated(part.Key, before))
+	emitSessionParts(ctx, row.Notices(part))
 	return f.finish(ctx, part.Key, before, row)
 }
 
@@ -82,7 +90,7 @@ func (f *hourFold) finish(ctx engine.Context, key tables.HourKey, before, row *t
 	ctx.SetDue(int64(row.Due(key)))
 	now := row.Utilization(key)
 	if !known || before.Utilization(key) != now {
-		site, err := siteOf(ctx, key.StationID)
+		site, err := f.siteOf(ctx, key.StationID)
 		if err != nil {
 			return err
 		}
@@ -91,7 +99,7 @@ func (f *hourFold) finish(ctx engine.Context, key tables.HourKey, before, row *t
 			return err
 		}
 	}
-	return emitAnomalies(ctx, before.Overlaps(key), row.Overlaps(key))
+	return emitAnomalies(ctx, anomalyChanges(ctx, before.Overlaps(key), row.Overlaps(key)))
 }
 
 func readHour(ctx engine.Context) (*tables.Hour, error) {
@@ -118,11 +126,18 @@ func hourDue(key string, raw []byte) (int64, error) {
 	return int64(row.Due(k)), nil
 }
 
-// siteOf is the site of a station, as the registry has it; empty for none.
-func siteOf(ctx engine.Context, id chargestream.StationID) (chargestream.SiteID, error) {
-	info, err := registered(ctx, id)
-	if err != nil || info == nil {
+// siteOf is the site of a station, as the registry has it now; empty for none.
+func (f *hourFold) siteOf(
+	ctx engine.Context,
+	id chargestream.StationID,
+) (chargestream.SiteID, error) {
+	history, err := f.ready.reference(ctx, string(id))
+	if err != nil || history == nil {
 		return "", err
+	}
+	info := history.RegistryBy(chargestream.Millis(ctx.Arrival()))
+	if info == nil {
+		return "", nil
 	}
 	return info.SiteID, nil
 }

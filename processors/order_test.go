@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -142,11 +143,19 @@ func randomRecords(r *rand.Rand, n int) []record {
 }
 
 // run feeds records and then moves time on, so that all that is due is done.
-func run(t *testing.T, list []record, end chargestream.Millis) *engine.Driver {
+func run(t *testing.T, list []record, end chargestream.Millis) *outcome {
 	t.Helper()
+	out := &outcome{live: map[chargestream.SessionID]string{},
+		ids: map[chargestream.SessionID]string{}}
 	d, err := engine.NewDriver(partitions, processors.All(nil)...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	out.Driver = d
+	d.OnRecord = func(topic, _ string, value []byte, _ []engine.Header) {
+		if topic == topics.Invoices {
+			out.bill(t, value)
+		}
 	}
 	feedReference(t, d)
 	for _, r := range list {
@@ -157,7 +166,38 @@ func run(t *testing.T, list []record, end chargestream.Millis) *engine.Driver {
 	if err := d.Tick(int64(end)); err != nil {
 		t.Fatal(err)
 	}
-	return d
+	return out
+}
+
+// outcome is what became of the records.
+type outcome struct {
+	*engine.Driver
+	// live and ids are what the invoices say that no note cancels, and their ids.
+	live, ids map[chargestream.SessionID]string
+}
+
+func (o *outcome) bill(t *testing.T, value []byte) {
+	t.Helper()
+	var v chargestream.Invoice
+	if err := json.Unmarshal(value, &v); err != nil {
+		t.Fatal(err)
+	}
+	live := o.live[v.SessionID]
+	switch {
+	case v.Kind == chargestream.KindCreditNote && v.Credits == o.ids[v.SessionID] && live != "":
+		delete(o.live, v.SessionID)
+	case v.Kind == chargestream.KindInvoice && live == "":
+		o.ids[v.SessionID] = v.InvoiceID
+		// A fact that is read behind its moment makes one document more, so these may differ.
+		v.InvoiceID, v.Revision, v.IssuedAt, v.BookingDate = "", 0, 0, ""
+		text, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.live[v.SessionID] = string(text)
+	default:
+		t.Fatalf("%s while %s is live", value, live)
+	}
 }
 
 func feedReference(t *testing.T, d *engine.Driver) {
@@ -179,10 +219,9 @@ func reference() map[string]map[string]any {
 			TariffID:  "t",
 		}
 	}
-	tariff := chargestream.Tariff{Currency: "EUR", Elements: []chargestream.TariffElement{{
-		PriceComponents: []chargestream.PriceComponent{
-			{Type: "ENERGY", Price: "0.45", VAT: "20", StepSize: 1},
-			{Type: "TIME", Price: "1.20", VAT: "20", StepSize: 1}}}}}
+	tariff := json.RawMessage(`{"currency":"EUR","elements":[{"price_components":[
+		{"type":"ENERGY","price":0.45,"vat":20,"step_size":1},
+		{"type":"TIME","price":1.20,"vat":20,"step_size":1}]}]}`)
 	return map[string]map[string]any{topics.Stations: stations, topics.Tariffs: {
 		"t": chargestream.TariffHistory{TariffID: "t", Versions: []chargestream.TariffVersion{
 			{ValidFrom: begin - chargestream.Day, Tariff: tariff}}}}}
@@ -194,17 +233,19 @@ func feedJSON(t *testing.T, d *engine.Driver, topic, key string, value any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := engine.Message{Topic: topic, Partition: -1, Key: key, HasKey: true, Value: text}
+	m := engine.Message{Topic: topic, Partition: -1, Key: key, HasKey: true, Value: text,
+		Arrival: int64(begin - chargestream.Day)}
 	if err := d.Feed(m); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // TestOrderDoesNotMatter is the idea of the design: the same events in any order, any number of
-// times and in any split give the same bytes in every table.
+// times and in any split give the same facts in every table, byte for byte, and the same live
+// invoices. How far a session has been told, and what the windows answered by then, is no fact.
 func TestOrderDoesNotMatter(t *testing.T) {
 	s := seed(t)
-	for round := range uint64(60) {
+	for round := range uint64(25) {
 		r := rand.New(rand.NewPCG(s, round))
 		list := randomRecords(r, 10+r.IntN(150))
 		for _, end := range []chargestream.Millis{lastArrival(list), begin + 30*chargestream.Day} {
@@ -215,7 +256,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 				func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] },
 			)
 			got := run(t, shuffled, end)
-			if diff := compareTables(want, got); diff != "" {
+			if diff := compareTables(t, want, got); diff != "" {
 				t.Fatalf("round %d, end %s: %s", round, end, diff)
 			}
 		}
@@ -241,7 +282,7 @@ func TestCopiesInAnyOrder(t *testing.T) {
 	} {
 		want := run(t, list, begin+chargestream.Day)
 		slices.Reverse(list)
-		if diff := compareTables(want, run(t, list, begin+chargestream.Day)); diff != "" {
+		if diff := compareTables(t, want, run(t, list, begin+chargestream.Day)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
@@ -257,30 +298,51 @@ func lastArrival(list []record) chargestream.Millis {
 	return last
 }
 
-func compareTables(want, got *engine.Driver) string {
+// factsOf is a row without how far it has come.
+func factsOf(t *testing.T, group string, row []byte) []byte {
+	t.Helper()
+	facts, err := tables.Facts(group, row)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return facts
+}
+
+func compareTables(t *testing.T, want, got *outcome) string {
+	t.Helper()
+	for id, v := range want.live {
+		if got.live[id] != v {
+			return fmt.Sprintf("session %q is billed by\n%s\n%s\n%s\n%s", id,
+				v, got.live[id],
+				show(topics.GroupSessions, want.Rows(topics.GroupSessions)[string(id)]),
+				show(topics.GroupSessions, got.Rows(topics.GroupSessions)[string(id)]))
+		}
+	}
+	if len(want.live) != len(got.live) {
+		return fmt.Sprintf("%d live invoices, %d", len(want.live), len(got.live))
+	}
 	for _, group := range []string{topics.GroupStations, topics.GroupHours, topics.GroupSessions} {
 		a, b := want.Rows(group), got.Rows(group)
-		for key, row := range a {
-			if !bytes.Equal(row, b[key]) {
-				return fmt.Sprintf(
-					"%s %q:\n%s\n%s",
-					group,
-					key,
-					show(group, row),
-					show(group, b[key]),
-				)
-			}
-		}
-		for key := range b {
-			if _, ok := a[key]; !ok {
-				return fmt.Sprintf("%s %q: only in the second: %s", group, key, show(group, b[key]))
+		for _, key := range slices.Sorted(maps.Keys(joined(a, b))) {
+			if !bytes.Equal(factsOf(t, group, a[key]), factsOf(t, group, b[key])) {
+				return fmt.Sprintf("%s %q:\n%s\n%s", group, key, show(group, a[key]),
+					show(group, b[key]))
 			}
 		}
 	}
 	return ""
 }
 
+func joined(a, b map[string][]byte) map[string][]byte {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
+
 func show(group string, row []byte) string {
+	if row == nil {
+		return "nothing"
+	}
 	var v any
 	var err error
 	switch group {

@@ -18,7 +18,7 @@ import (
 
 // All are the processors of the application, in the order in which the data walks.
 func All(count Counter) []*engine.Processor {
-	return []*engine.Processor{Stations(count), Hours(count), Sessions(count)}
+	return []*engine.Processor{Reference(count), Stations(count), Hours(count), Sessions(count)}
 }
 
 // Counter is told what became of records; package cmd makes metrics of it. A nil Counter is told
@@ -44,7 +44,11 @@ const (
 	ReasonKeyMismatch Reason = "key_mismatch" // the key is not the station_id of the body
 	ReasonLate        Reason = "late"         // older than the topic's retention when it arrived
 	ReasonFuture      Reason = "future"       // more than a day ahead of its arrival
-	ReasonBound       Reason = "bound"        // more connectors than a station can have
+	// ReasonOtherStation: the session that it names is another station's.
+	ReasonOtherStation Reason = "other_station"
+	ReasonBound        Reason = "bound" // more connectors than a station can have, or such
+	// ReasonTariffRefused: a version of the tariff is not understood.
+	ReasonTariffRefused Reason = "tariff_refused"
 )
 
 // silent is the Counter of those who do not count.
@@ -114,14 +118,18 @@ func emitJSON(ctx engine.Context, topic, key string, value any) error {
 }
 
 // emitAnomalies sends what changed of a row's anomalies.
-func emitAnomalies(ctx engine.Context, before, now []chargestream.Anomaly) error {
-	at := chargestream.Millis(ctx.Arrival())
-	for _, a := range tables.AnomalyChanges(before, now, at) {
+func emitAnomalies(ctx engine.Context, changes []chargestream.Anomaly) error {
+	for _, a := range changes {
 		if err := emitJSON(ctx, topics.Anomalies, a.AnomalyID, a); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// anomalyChanges are what changed of a row's anomalies with what is being folded.
+func anomalyChanges(ctx engine.Context, before, now []chargestream.Anomaly) []chargestream.Anomaly {
+	return tables.AnomalyChanges(before, now, chargestream.Millis(ctx.Arrival()))
 }
 
 func emitSessionParts(ctx engine.Context, parts []tables.SessionPart) {

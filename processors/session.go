@@ -1,7 +1,6 @@
 package processors
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,21 +13,25 @@ import (
 
 // Sessions merges the parts of each session, tells the windows when it was, and bills it.
 //
-// The stations hand it, in this order, the start, the quarter hours, the end and the word that
-// the session is settled. Then it asks the window of its start whether it is the copy of another
-// session, and with the answer the invoice is due.
+// The stations hand it the start, the quarter hours, the end and the decisions, and tell it up to
+// which moment all is known. It asks the windows that it touches for what they know by then, and
+// with the last answer its documents up to that moment are due (docs/decisions/0010).
 func Sessions(count Counter) *engine.Processor {
-	f := &sessionFold{count: orSilent(count)}
+	f := &sessionFold{count: orSilent(count), ready: newReady()}
 	return &engine.Processor{
 		Group:   topics.GroupSessions,
 		Inputs:  []string{topics.SessionParts},
-		Lookups: []string{topics.Stations, topics.Tariffs},
+		Lookups: []string{topics.Table(topics.GroupReference)},
+		Sources: ReferenceSources(),
 		Outputs: []string{topics.Invoices, topics.HourParts, topics.Anomalies, topics.DeadLetters},
 		Fold:    f.fold,
 	}
 }
 
-type sessionFold struct{ count Counter }
+type sessionFold struct {
+	count Counter
+	ready *ready
+}
 
 func (f *sessionFold) fold(ctx engine.Context, m *engine.Message) error {
 	if m.Key == "" {
@@ -48,22 +51,45 @@ func (f *sessionFold) fold(ctx engine.Context, m *engine.Message) error {
 	if err != nil {
 		return err
 	}
-	row.Merge(part)
-	if len(row.Quarters) >= tables.SessionQuartersMax {
-		f.count.Bound("session_quarters")
+	if !row.Admit(part) {
+		deadLetter(ctx, f.count, m, ReasonOtherStation, fmt.Errorf(
+			"session is of station %q, the part of %q", row.StationID, part.StationID))
+		return nil
 	}
+	row.Merge(part)
+	f.countBounds(row)
 	id := chargestream.SessionID(ctx.Key())
-	ctx.SetRow(row.Append(nil))
-	f.tellWindows(ctx, id, before, row)
-	if err := emitAnomalies(ctx, before.Anomalies(id), row.Anomalies(id)); err != nil {
+	bill, err := row.Bill(id, &book{ctx: ctx, ready: f.ready}, before,
+		chargestream.Millis(ctx.Arrival()))
+	if err != nil {
 		return err
 	}
-	return f.bill(ctx, id, before, row)
+	ctx.SetRow(row.Append(nil))
+	tellWindows(ctx, id, before, row)
+	for _, v := range bill.Documents {
+		if err := emitJSON(ctx, topics.Invoices, v.InvoiceID, v); err != nil {
+			return err
+		}
+	}
+	return emitAnomalies(ctx, bill.Anomalies)
 }
 
-// tellWindows sends what changed of the session's intervals, and asks for the verdict when the
-// session has come so far that it will be billed.
-func (f *sessionFold) tellWindows(
+func (f *sessionFold) countBounds(row *tables.Session) {
+	for name, hit := range map[string]bool{
+		"session_quarters":    len(row.Quarters) >= tables.SessionQuartersMax,
+		"session_transitions": row.Transitions() >= tables.SessionTransitionsMax,
+		"session_decisions":   len(row.Decisions) >= tables.SessionDecisionsMax,
+		"session_signed":      len(row.Signed) >= tables.SessionSignedMax,
+	} {
+		if hit {
+			f.count.Bound(name)
+		}
+	}
+}
+
+// tellWindows sends what changed of the session's intervals, and asks the windows for what they
+// know when more is known, or when there are others to ask.
+func tellWindows(
 	ctx engine.Context,
 	id chargestream.SessionID,
 	before, row *tables.Session,
@@ -72,54 +98,11 @@ func (f *sessionFold) tellWindows(
 	if !slices.EqualFunc(old, now, sameInterval) {
 		emitHourParts(ctx, now)
 	}
-	asks := func(s *tables.Session) bool {
-		return s.Settled && len(s.Starts) > 0 && len(s.Ends) > 0
-	}
-	if asks(row) && !asks(before) {
-		start := &row.Starts[0]
-		key := tables.HourKey{StationID: row.StationID, ConnectorID: start.ConnectorID,
-			Start: start.At.Truncate(chargestream.Hour)}
-		emitHourParts(ctx, []tables.HourPart{{Key: key, Check: id}})
-	}
+	emitHourParts(ctx, row.Asks(id, before))
 }
 
 func sameInterval(a, b tables.HourPart) bool {
 	return a.Key == b.Key && a.Row.Stays[0].Interval.Same(&b.Row.Stays[0].Interval)
-}
-
-// bill sends what changed of the session's invoice: a credit note for one that was sent before
-// and says something else now, and the new one.
-func (f *sessionFold) bill(
-	ctx engine.Context,
-	id chargestream.SessionID,
-	before, row *tables.Session,
-) error {
-	if !before.Billable() && !row.Billable() {
-		return nil
-	}
-	oldTariff, err := tariffOf(ctx, before.StationID)
-	if err != nil {
-		return err
-	}
-	tariff, err := tariffOf(ctx, row.StationID)
-	if err != nil {
-		return err
-	}
-	old, sent := before.Invoice(id, oldTariff)
-	now, due := row.Invoice(id, tariff)
-	if sent && due && old.InvoiceID == now.InvoiceID {
-		return nil
-	}
-	if sent {
-		note := tables.CreditNote(old)
-		if err := emitJSON(ctx, topics.Invoices, note.InvoiceID, note); err != nil {
-			return err
-		}
-	}
-	if due {
-		return emitJSON(ctx, topics.Invoices, now.InvoiceID, now)
-	}
-	return nil
 }
 
 func readSession(ctx engine.Context) (*tables.Session, error) {
@@ -132,38 +115,4 @@ func readSession(ctx engine.Context) (*tables.Session, error) {
 		return nil, fmt.Errorf("session %q: %w", ctx.Key(), err)
 	}
 	return row, nil
-}
-
-// registered is a station's entry in the registry; nil for none, and for one that nobody can
-// read, as an operator's typing error must not stop a partition.
-func registered(ctx engine.Context, id chargestream.StationID) (*chargestream.StationInfo, error) {
-	if id == "" {
-		return nil, nil
-	}
-	raw, err := ctx.Lookup(topics.Stations, string(id))
-	if err != nil || raw == nil {
-		return nil, err
-	}
-	info := &chargestream.StationInfo{}
-	if json.Unmarshal(raw, info) != nil {
-		return nil, nil
-	}
-	return info, nil
-}
-
-// tariffOf is the tariff of a station with all its versions; nil for none.
-func tariffOf(ctx engine.Context, id chargestream.StationID) (*chargestream.TariffHistory, error) {
-	info, err := registered(ctx, id)
-	if err != nil || info == nil || info.TariffID == "" {
-		return nil, err
-	}
-	raw, err := ctx.Lookup(topics.Tariffs, string(info.TariffID))
-	if err != nil || raw == nil {
-		return nil, err
-	}
-	history := &chargestream.TariffHistory{}
-	if json.Unmarshal(raw, history) != nil {
-		return nil, nil
-	}
-	return history, nil
 }

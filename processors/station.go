@@ -27,6 +27,7 @@ func Stations(count Counter) *engine.Processor {
 			topics.StationStatus,
 			topics.MeterValues,
 			topics.Heartbeats,
+			topics.BillingDecisions,
 		},
 		Clock: topics.Clock(topics.GroupStations),
 		Outputs: []string{
@@ -80,7 +81,7 @@ func (f *stationFold) fire(ctx engine.Context, now int64) error {
 	if err != nil {
 		return err
 	}
-	if len(row.Pending) > tables.StationPendingMax {
+	if row.Crowded() {
 		f.count.Bound("station_pending")
 	}
 	var out tables.StationEffects
@@ -94,7 +95,7 @@ func (f *stationFold) finish(ctx engine.Context, row *tables.Station,
 	emitHourParts(ctx, out.Hours)
 	ctx.SetRow(row.Append(nil))
 	ctx.SetDue(dueOf(row))
-	return emitAnomalies(ctx, before, row.Anomalies())
+	return emitAnomalies(ctx, anomalyChanges(ctx, before, row.Anomalies()))
 }
 
 func readStation(ctx engine.Context) (*tables.Station, []chargestream.Anomaly, error) {
@@ -118,7 +119,7 @@ func stationDue(key string, raw []byte) (int64, error) {
 }
 
 func dueOf(row *tables.Station) int64 {
-	if len(row.Pending) > tables.StationPendingMax {
+	if row.Crowded() {
 		return 1 // too many: some are settled at once
 	}
 	return int64(row.Due())
@@ -154,12 +155,13 @@ func admit(topic *topics.Topic, m *engine.Message) (chargestream.Event, Reason, 
 }
 
 // judge tells whether an event came too late, or from too far ahead, to be folded. It depends on
-// the record's own two times alone, so that a replay judges alike.
+// the record's own two times alone, so that a replay judges alike. What is kept for ever, a
+// retention of zero, is never too late.
 func judge(at, arrival chargestream.Millis, retention time.Duration) (Reason, error) {
 	switch {
 	case at > arrival+chargestream.FutureLimit:
 		return ReasonFuture, fmt.Errorf("happened at %s, arrived at %s", at, arrival)
-	case arrival-at > chargestream.Millis(retention.Milliseconds()):
+	case retention > 0 && arrival-at > chargestream.Millis(retention.Milliseconds()):
 		return ReasonLate, fmt.Errorf(
 			"happened at %s, arrived at %s, kept for %s",
 			at,

@@ -68,7 +68,15 @@ func TestAnomalyChanges(t *testing.T) {
 func TestAnomaliesAreTold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		hour, session := drawHour(t), drawSession(t)
-		list := append(hour.Overlaps(hourKey), session.Anomalies("s")...)
+		session.StationID = "st"
+		history := must(
+			session.History(
+				"s",
+				bookOf("EUR", component{"FLAT", "1", "20", 1}),
+				begin+chargestream.Day,
+			),
+		)
+		list := append(hour.Overlaps(hourKey), session.Anomalies("s", history)...)
 		seen := map[string]bool{}
 		for _, a := range list {
 			if seen[a.AnomalyID] || a.AnomalyID == "" {

@@ -9,13 +9,15 @@ import (
 )
 
 // claimsMax bounds how many different starts, and ends, of one session are kept. The first to
-// arrive counts; a second shows that there is a conflict; a third adds nothing to that.
-const claimsMax = 2
+// arrive counts; others show that there is a conflict, or repeat it with another reason.
+const claimsMax = 4
 
 // Start is one claim that a session began.
 type Start struct {
-	Arrival     chargestream.Millis
-	At          chargestream.Millis
+	Arrival chargestream.Millis
+	At      chargestream.Millis
+	// Told is the event time of what told it: At, or the end where one record told both.
+	Told        chargestream.Millis
 	ConnectorID chargestream.ConnectorID
 	UserID      chargestream.UserID
 	Meter       *chargestream.WattHours
@@ -23,8 +25,11 @@ type Start struct {
 
 // End is one claim that a session ended. ConnectorID is empty where the event named none.
 type End struct {
-	Arrival     chargestream.Millis
-	At          chargestream.Millis
+	Arrival chargestream.Millis
+	At      chargestream.Millis
+	// Told is the event time of what told it: At, or the start where one record told both and the
+	// end lies before it.
+	Told        chargestream.Millis
 	ConnectorID chargestream.ConnectorID
 	Energy      *chargestream.WattHours
 	Meter       *chargestream.WattHours
@@ -42,20 +47,28 @@ func compareEndContent(a, b *End) int {
 		cmp.Compare(a.Reason, b.Reason))
 }
 
-// mergeClaim adds a claim to the few that are kept. The same content keeps its earliest arrival;
-// of different contents the earliest by (arrival, content) are kept. That is a semilattice: what
-// is cut off was beaten by claimsMax claims whose arrivals can only become earlier.
+// known is the moment from which the start is known.
+func (s *Start) known() chargestream.Millis { return knownFrom(max(s.Told, s.At), s.Arrival) }
+
+// known is the moment from which the end is known.
+func (e *End) known() chargestream.Millis { return knownFrom(max(e.Told, e.At), e.Arrival) }
+
+// mergeClaim adds a claim to the few that are kept. Of the same content the telling that better
+// prefers is kept; of different contents the earliest by (arrival, content). That is a semilattice:
+// what is cut off was beaten by claimsMax claims whose arrivals can only become earlier.
 func mergeClaim[T any](
 	list []T,
 	claim T,
 	content func(a, b *T) int,
-	arrival func(*T) *chargestream.Millis,
+	better func(a, b *T) int,
+	arrival func(*T) chargestream.Millis,
 ) []T {
 	known := false
 	for i := range list {
 		if content(&list[i], &claim) == 0 {
-			at := arrival(&list[i])
-			*at = min(*at, *arrival(&claim))
+			if better(&claim, &list[i]) < 0 {
+				list[i] = claim
+			}
 			known = true
 		}
 	}
@@ -63,21 +76,25 @@ func mergeClaim[T any](
 		list = append(list, claim)
 	}
 	slices.SortFunc(list, func(a, b T) int {
-		return cmp.Or(cmp.Compare(*arrival(&a), *arrival(&b)), content(&a, &b))
+		return cmp.Or(cmp.Compare(arrival(&a), arrival(&b)), content(&a, &b))
 	})
 	return list[:min(len(list), claimsMax)]
 }
 
-func startArrival(s *Start) *chargestream.Millis { return &s.Arrival }
-
-func endArrival(e *End) *chargestream.Millis { return &e.Arrival }
-
+// Of the same claim the telling by which it is known first is kept, with both of its times: one
+// that says nothing new must change nothing.
 func mergeStart(list []Start, s Start) []Start {
-	return mergeClaim(list, s, compareStartContent, startArrival)
+	return mergeClaim(list, s, compareStartContent, func(a, b *Start) int {
+		return cmp.Or(cmp.Compare(a.known(), b.known()), cmp.Compare(a.Arrival, b.Arrival),
+			cmp.Compare(a.Told, b.Told))
+	}, func(s *Start) chargestream.Millis { return s.Arrival })
 }
 
 func mergeEnd(list []End, e End) []End {
-	return mergeClaim(list, e, compareEndContent, endArrival)
+	return mergeClaim(list, e, compareEndContent, func(a, b *End) int {
+		return cmp.Or(cmp.Compare(a.known(), b.known()), cmp.Compare(a.Arrival, b.Arrival),
+			cmp.Compare(a.Told, b.Told))
+	}, func(e *End) chargestream.Millis { return e.Arrival })
 }
 
 // skewed tells whether an event that happened at, and was received at arrival, was sent by a
@@ -104,6 +121,7 @@ func readEnergy(r *codecs.Reader) *chargestream.WattHours {
 func (s *Start) write(w *codecs.Writer) {
 	w.Int(int64(s.At))
 	w.Int(int64(s.Arrival - s.At))
+	w.Int(int64(max(s.Told, s.At) - s.At))
 	w.Text(string(s.ConnectorID))
 	w.Text(string(s.UserID))
 	writeEnergy(w, s.Meter)
@@ -113,6 +131,7 @@ func readStart(r *codecs.Reader) Start {
 	var s Start
 	s.At = chargestream.Millis(r.Int())
 	s.Arrival = s.At + chargestream.Millis(r.Int())
+	s.Told = s.At + chargestream.Millis(r.Int())
 	s.ConnectorID = chargestream.ConnectorID(r.Text())
 	s.UserID = chargestream.UserID(r.Text())
 	s.Meter = readEnergy(r)
@@ -122,6 +141,7 @@ func readStart(r *codecs.Reader) Start {
 func (e *End) write(w *codecs.Writer) {
 	w.Int(int64(e.At))
 	w.Int(int64(e.Arrival - e.At))
+	w.Int(int64(max(e.Told, e.At) - e.At))
 	w.Text(string(e.ConnectorID))
 	writeEnergy(w, e.Energy)
 	writeEnergy(w, e.Meter)
@@ -132,6 +152,7 @@ func readEnd(r *codecs.Reader) End {
 	var e End
 	e.At = chargestream.Millis(r.Int())
 	e.Arrival = e.At + chargestream.Millis(r.Int())
+	e.Told = e.At + chargestream.Millis(r.Int())
 	e.ConnectorID = chargestream.ConnectorID(r.Text())
 	e.Energy = readEnergy(r)
 	e.Meter = readEnergy(r)

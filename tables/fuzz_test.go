@@ -41,15 +41,15 @@ func fuzzRow(f *testing.F, kind string, decode func([]byte) (appender, error)) {
 }
 
 func FuzzDecodeStation(f *testing.F) {
-	fuzzRow(f, "station_v1", func(b []byte) (appender, error) { return tables.DecodeStation(b) })
+	fuzzRow(f, "station_v2", func(b []byte) (appender, error) { return tables.DecodeStation(b) })
 }
 
 func FuzzDecodeSession(f *testing.F) {
-	fuzzRow(f, "session_v1", func(b []byte) (appender, error) { return tables.DecodeSession(b) })
+	fuzzRow(f, "session_v2", func(b []byte) (appender, error) { return tables.DecodeSession(b) })
 }
 
 func FuzzDecodeHour(f *testing.F) {
-	fuzzRow(f, "hour_v1", func(b []byte) (appender, error) { return tables.DecodeHour(b) })
+	fuzzRow(f, "hour_v2", func(b []byte) (appender, error) { return tables.DecodeHour(b) })
 }
 
 // part is an HourPart as an appender.
@@ -59,7 +59,7 @@ type part struct{ *tables.HourPart }
 func (p part) Append(buf []byte) []byte { return p.AppendPart(buf) }
 
 func FuzzDecodeHourPart(f *testing.F) {
-	fuzzRow(f, "hour-part_v1", func(b []byte) (appender, error) {
+	fuzzRow(f, "hour-part_v2", func(b []byte) (appender, error) {
 		p, err := tables.DecodeHourPart(hourKey.String(), b)
 		return part{p}, err
 	})

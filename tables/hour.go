@@ -17,6 +17,8 @@ const (
 	// HourStaysMax: a session of a minute is the shortest that makes sense, and a few are told
 	// twice.
 	HourStaysMax = 128
+	// HourLoadsMax: four quarter hours, each with samples that came late at a few times.
+	HourLoadsMax = 32
 	lateMax      = 8
 )
 
@@ -63,21 +65,25 @@ type Hour struct {
 	Carry Transition
 	// Transitions are the status reports within the window, by time.
 	Transitions []Transition
-	Stays       []Stay // by ID
-	Loads       []Load // by Start
+	Stays       []Stay    // by ID
+	Loads       []Quarter // by Start: every sample of the connector, whatever session it names
 	// Through tells that the station was heard of after the window's end, so that the last
 	// status held to it.
 	Through bool
 	// Closed tells that the grace after the window's end is over.
 	Closed bool
+	// Heard is the last moment from which something late is known.
+	Heard chargestream.Millis
 }
 
-// HourPart is a partial row for the hours table. Check names a session of the row whose duplicate
-// state is asked for: the answer goes to the sessions table as a Verdict.
+// HourPart is a partial row for the hours table.
 type HourPart struct {
-	Key   HourKey
-	Row   Hour
+	Key HourKey
+	Row Hour
+	// Check names a session that asks for what the window knows: see Answer.
 	Check chargestream.SessionID
+	// Heard is up to which moment the session that asks has heard all.
+	Heard chargestream.Millis
 }
 
 // Transition is a status report as a window keeps it.
@@ -97,13 +103,6 @@ func compareTransitions(a, b *Transition) int {
 		cmp.Compare(a.Activity, b.Activity))
 }
 
-// Load is what the samples of a quarter hour tell of the power; see Quarter.
-type Load struct {
-	Start             chargestream.Millis
-	Peak              chargestream.Watts
-	Sampled, Charging uint16
-}
-
 // Stay is a session as a window keeps it. The start is known in the window in which the session
 // began, the interval, once the session has ended, in every window that it touches.
 type Stay struct {
@@ -111,6 +110,13 @@ type Stay struct {
 	// Begins are the claims that the session began in the window, the first to arrive first.
 	Begins   []Begin
 	Interval Interval
+	// Span is when the session was, as its station knew at its end, without energy: so that no
+	// other session's bill has to wait for the row of this one.
+	Span Interval
+	// Heard is the moment up to which the session knew all when it asked the window last.
+	Heard chargestream.Millis
+	// Whole: a decision set a time of the session, so that all of the window may be of interest.
+	Whole bool
 }
 
 // Begin is one claim that a session began.
@@ -121,7 +127,9 @@ type Begin struct {
 
 func compareBegins(a, b *Begin) int { return cmp.Compare(a.At, b.At) }
 
-func beginArrival(b *Begin) *chargestream.Millis { return &b.Arrival }
+func beginArrival(b *Begin) chargestream.Millis { return b.Arrival }
+
+func earlierBegin(a, b *Begin) int { return cmp.Compare(a.Arrival, b.Arrival) }
 
 // Interval is when a session was, and what of its energy falls into the window. Of two, the one
 // made from the earlier claims counts, and of the same claims the one that was made from more
@@ -135,6 +143,8 @@ type Interval struct {
 	StartMeter, EndEnergy, EndMeter *chargestream.WattHours
 	Measure                         int64
 	Energy                          chargestream.WattHours
+	// Due is when the session is settled, by these claims.
+	Due chargestream.Millis
 }
 
 // compareIntervals is below zero where a is to be preferred.
@@ -151,12 +161,17 @@ func (in *Interval) Same(o *Interval) bool { return compareIntervals(in, o) == 0
 
 func mergeStays(into, from *Stay) {
 	for _, b := range from.Begins {
-		into.Begins = mergeClaim(into.Begins, b, compareBegins, beginArrival)
+		into.Begins = mergeClaim(into.Begins, b, compareBegins, earlierBegin, beginArrival)
 	}
 	if from.Interval.From != 0 && (into.Interval.From == 0 ||
 		compareIntervals(&from.Interval, &into.Interval) < 0) {
 		into.Interval = from.Interval
 	}
+	if from.Span.From != 0 && (into.Span.From == 0 ||
+		compareIntervals(&from.Span, &into.Span) < 0) {
+		into.Span = from.Span
+	}
+	into.Heard, into.Whole = max(into.Heard, from.Heard), into.Whole || from.Whole
 }
 
 // Merge joins another row of the same window into h.
@@ -175,17 +190,12 @@ func (h *Hour) Merge(o *Hour) {
 	}
 	h.Stays = h.Stays[:min(len(h.Stays), HourStaysMax)]
 	for _, l := range o.Loads {
-		h.Loads = insertSorted(h.Loads, l,
-			func(a, b *Load) int { return cmp.Compare(a.Start, b.Start) }, mergeLoads)
+		h.Loads = insertSorted(h.Loads, l, compareQuarters, mergeQuarters)
 	}
+	h.Loads = h.Loads[:min(len(h.Loads), HourLoadsMax)]
 	h.Through = h.Through || o.Through
 	h.Closed = h.Closed || o.Closed
-}
-
-func mergeLoads(into, from *Load) {
-	into.Peak = max(into.Peak, from.Peak)
-	into.Sampled |= from.Sampled
-	into.Charging |= from.Charging
+	h.Heard = max(h.Heard, o.Heard)
 }
 
 // Due is when the window must be closed, by stream time; zero when it is.
@@ -203,7 +213,7 @@ func (h *Hour) duplicates() map[chargestream.SessionID]Origin {
 	first := map[chargestream.Millis]Origin{}
 	for i := range h.Stays {
 		for _, b := range h.Stays[i].Begins {
-			o := Origin{Arrival: b.Arrival, ID: h.Stays[i].ID}
+			o := Origin{Arrival: b.Arrival, ID: h.Stays[i].ID, At: b.At}
 			if known, ok := first[b.At]; !ok || compareOrigins(&o, &known) < 0 {
 				first[b.At] = o
 			}
@@ -220,15 +230,6 @@ func (h *Hour) duplicates() map[chargestream.SessionID]Origin {
 		}
 	}
 	return copies
-}
-
-// Verdict is the answer to HourPart.Check: whether the session is a copy of another.
-func (h *Hour) Verdict(id chargestream.SessionID) Verdict {
-	v := Verdict{Known: true, DuplicateOf: h.duplicates()[id]}
-	if v.DuplicateOf.ID != "" {
-		v.Self = id
-	}
-	return v
 }
 
 // Verdicts are the answers that a merge changed: those of sessions that before was not known,

@@ -130,7 +130,8 @@ func (h *Hour) minutes(key HourKey) [minutesOfHour]chargestream.Activity {
 		first := int((l.Start - key.Start) / chargestream.Minute)
 		for m := range 15 {
 			if at := first + m; at >= 0 && at < minutesOfHour && l.Sampled>>m&1 != 0 {
-				power[at] = chargestream.ActivityIdle
+				// Of samples that came at different times the charging one counts.
+				power[at] = max(power[at], chargestream.ActivityIdle)
 				if l.Charging>>m&1 != 0 {
 					power[at] = chargestream.ActivityCharging
 				}
@@ -166,13 +167,17 @@ func chargingSeconds(a, b chargestream.Millis, status chargestream.Activity,
 func (h *Hour) revision(key HourKey) int {
 	closing := key.End() + chargestream.Grace
 	var late []chargestream.Millis
-	onTime := h.Carry.At != 0 || len(h.Loads) > 0
+	onTime := h.Carry.At != 0
 	note := func(arrival chargestream.Millis) {
 		if arrival > closing {
 			late = append(late, arrival)
 		} else if arrival != 0 {
 			onTime = true
 		}
+	}
+	for i := range h.Loads {
+		onTime = onTime || h.Loads[i].Late == 0
+		note(h.Loads[i].Late)
 	}
 	for i := range h.Transitions {
 		note(h.Transitions[i].Arrival)
@@ -194,9 +199,9 @@ func (h *Hour) revision(key HourKey) int {
 }
 
 // Overlaps are the anomalies of the window: sessions that began in it while another still ran on
-// the connector, and sessions that were delivered twice.
+// the connector.
 func (h *Hour) Overlaps(key HourKey) []chargestream.Anomaly {
-	anomalies := h.copies(key)
+	var anomalies []chargestream.Anomaly
 	var longest *Stay
 	stays := h.intervals()
 	for i := range stays {
@@ -228,25 +233,4 @@ func overlap(key HourKey, first, second *Stay) chargestream.Anomaly {
 		Evidence: map[string]string{"other_session_id": string(first.ID),
 			"overlap_from": second.Interval.From.String(), "overlap_to": end.String()},
 	}
-}
-
-func (h *Hour) copies(key HourKey) []chargestream.Anomaly {
-	var anomalies []chargestream.Anomaly
-	copies := h.duplicates()
-	for i := range h.Stays {
-		s := &h.Stays[i]
-		origin, copied := copies[s.ID]
-		if !copied {
-			continue
-		}
-		anomalies = append(anomalies, chargestream.Anomaly{
-			AnomalyID: string(chargestream.AnomalyDuplicate) + "/" + string(s.ID),
-			Kind:      chargestream.AnomalyDuplicate, Severity: chargestream.SeverityWarning,
-			StationID: key.StationID, ConnectorID: key.ConnectorID, SessionID: s.ID,
-			OpenedAt: s.Begins[0].Arrival, BillingHold: true,
-			Evidence: map[string]string{"duplicate_of": string(origin.ID),
-				"start_time": s.Begins[0].At.String()},
-		})
-	}
-	return anomalies
 }

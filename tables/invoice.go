@@ -1,132 +1,224 @@
 package tables
 
 import (
-	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 
 	"chargestream"
+	"chargestream/codecs"
+	"chargestream/pricing"
 )
 
-// holdReasons are the doubts about the session, in alphabetical order. Those about the tariff
-// are added by Invoice.
-func (s *Session) holdReasons() []chargestream.HoldReason {
-	var reasons []chargestream.HoldReason
-	hold := func(doubt bool, reason chargestream.HoldReason) {
-		if doubt {
-			reasons = append(reasons, reason)
+// invoice is what is known of a session as a bill, without revision, date and id. Its hold
+// reasons are all that there are.
+func (b *biller) invoice(k *known) (chargestream.Invoice, error) {
+	v := chargestream.Invoice{SessionID: b.id, Kind: chargestream.KindInvoice,
+		StationID: b.row.StationID, Lines: []chargestream.InvoiceLine{},
+		Decisions: slices.Clone(b.applied), SignedData: k.signed}
+	connector := b.head(&v, k)
+	k.meter.rating = cmp.Or(max(connector.MaxPower, 0), chargestream.PowerLimit)
+	e := k.meter.energy()
+	if b.correction.Energy != nil {
+		e = energy{total: *b.correction.Energy, known: true, base: e.base, decided: true}
+	}
+	var r reasons
+	k.doubts(&r, &b.correction)
+	var bill *pricing.Bill
+	var err error
+	if k.start != nil && k.end != nil {
+		k.energyDoubts(&r, e)
+		k.signedDoubts(&r, &connector, e)
+		v.Energy, v.Estimated = e.total, e.estimated
+		bill, err = b.price(&v, k, e, &r)
+	}
+	if err != nil {
+		return v, err
+	}
+	if b.cancelled {
+		bill, r = nil, reasons{chargestream.HoldCancelled}
+	}
+	if bill == nil {
+		bill = &pricing.Bill{Digits: 2}
+		if b.terms.tariff != nil && v.Currency != "" {
+			bill.Digits = b.terms.tariff.Digits()
 		}
 	}
-	ended := len(s.Starts) > 0 && len(s.Ends) > 0
-	energy := s.energy()
-	regressed, _ := s.regression()
-	hold(s.skewed(), chargestream.HoldClockSkew)
-	hold(len(s.Starts) > 1 || len(s.Ends) > 1, chargestream.HoldConflict)
-	hold(s.Verdict.DuplicateOf.ID != "", chargestream.HoldDuplicate)
-	hold(ended && energy.estimated, chargestream.HoldEstimated)
-	hold(regressed != 0, chargestream.HoldMeterRegression)
-	hold(ended && s.Ends[0].At < s.Starts[0].At, chargestream.HoldNegativeDuration)
-	hold(energy.negative, chargestream.HoldNegativeEnergy)
-	hold(ended && !energy.known, chargestream.HoldNoEnergy)
-	hold(s.Overdue, chargestream.HoldNotEnded)
-	return reasons
+	b.write(&v, bill)
+	slices.Sort(r)
+	v.HoldReasons = r
+	return v, nil
 }
 
-func (s *Session) skewed() bool {
-	for i := range s.Starts {
-		if skewed(s.Starts[i].At, s.Starts[i].Arrival) {
-			return true
-		}
+// head writes who, where and when.
+func (b *biller) head(v *chargestream.Invoice, k *known) chargestream.ConnectorInfo {
+	if t := b.terms; t.info != nil {
+		v.SiteID, v.TimeZone = t.info.SiteID, t.info.TimeZone
 	}
-	for i := range s.Ends {
-		if skewed(s.Ends[i].At, s.Ends[i].Arrival) {
-			return true
-		}
+	if k.end != nil {
+		v.EndTime, v.MeterStop, v.ConnectorID = k.end.At, k.end.Meter, k.end.ConnectorID
 	}
-	return false
-}
-
-// Billable tells whether the session's invoice is due: it is settled and known to be no copy or
-// to be one, or it is overdue.
-func (s *Session) Billable() bool {
-	if len(s.Starts) == 0 {
-		return false
+	v.UserID = b.correction.UserID
+	if k.start != nil {
+		v.StartTime, v.MeterStart = k.start.At, k.start.Meter
+		v.ConnectorID, v.UserID = k.start.ConnectorID, k.start.UserID
 	}
-	return s.Overdue || (len(s.Ends) > 0 && s.Settled && s.Verdict.Known)
-}
-
-// Invoice bills the session by the version of the tariff that was in force at its start; tariff
-// may be nil. It is a pure function of its arguments, and its id is made of all that it says: an
-// invoice that says something else has another id, so none is ever rewritten. ok is false while
-// the session is not Billable.
-func (s *Session) Invoice(
-	id chargestream.SessionID,
-	tariff *chargestream.TariffHistory,
-) (chargestream.Invoice, bool) {
-	if !s.Billable() {
-		return chargestream.Invoice{}, false
-	}
-	start := &s.Starts[0]
-	v := chargestream.Invoice{SessionID: id, Revision: 1, Kind: chargestream.KindInvoice,
-		Status: chargestream.StatusIssued, HoldReasons: s.holdReasons(), StationID: s.StationID,
-		ConnectorID: start.ConnectorID, UserID: start.UserID, StartTime: start.At,
-		Lines: []chargestream.InvoiceLine{}}
-	if s.lateEnd() {
-		v.Revision = 2 // the first said that there was no end
-	}
-	energy := s.energy()
-	ended := len(s.Ends) > 0
-	if ended {
-		v.EndTime = s.Ends[0].At
+	if k.start != nil && k.end != nil {
 		v.DurationSeconds = int64(max(v.EndTime-v.StartTime, 0) / chargestream.Second)
-		v.Energy, v.Estimated = energy.total, energy.estimated
 	}
-	version := TariffAt(tariff, start.At)
-	if version == nil {
-		v.HoldReasons = append(v.HoldReasons, chargestream.HoldNoTariff)
-		version = &chargestream.TariffVersion{}
+	return b.terms.connector(v.ConnectorID)
+}
+
+// price asks the tariff what the session costs. It is nil where that cannot be told, with the
+// reason added.
+func (b *biller) price(v *chargestream.Invoice, k *known, e energy, r *reasons) (
+	*pricing.Bill, error) {
+	t := b.terms
+	if t.version == nil {
+		r.add(true, chargestream.HoldNoTariff)
 	} else {
-		v.TariffID, v.TariffValidFrom = tariff.TariffID, version.ValidFrom
-		v.Currency = version.Tariff.Currency
+		v.TariffID, v.TariffValidFrom = t.tariffID, t.version.ValidFrom
+		v.Currency = t.tariff.Currency()
 	}
-	q := quantities{ended: ended, metered: energy.known && !energy.negative,
-		energy: v.Energy, seconds: v.DurationSeconds}
-	if err := price(&v, &version.Tariff, q); err != nil {
-		v.HoldReasons = append(v.HoldReasons, chargestream.HoldTariffUnsupported)
+	if k.end.At < k.start.At {
+		return nil, nil
 	}
-	if len(v.HoldReasons) > 0 {
-		v.Status = chargestream.StatusHeld
-		slices.Sort(v.HoldReasons)
+	u := k.usage(e)
+	v.ParkingSeconds = int64(u.parking / chargestream.Second)
+	if t.version == nil || !e.known {
+		return nil, nil
 	}
-	v.InvoiceID = string(id) + "-" + fingerprint(&v)
-	return v, true
+	u.Location = t.location
+	bill, err := t.tariff.Price(&u.Usage)
+	if errors.Is(err, pricing.ErrUsage) {
+		r.add(true, chargestream.HoldTariffUnsupported)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.add(bill.VATUnknown, chargestream.HoldVATUnknown)
+	v.Estimated = v.Estimated || bill.Estimated
+	return bill, nil
+}
+
+// write writes the lines, the groups and the totals of a bill.
+func (b *biller) write(v *chargestream.Invoice, bill *pricing.Bill) {
+	for i := range bill.Lines {
+		v.Lines = append(v.Lines, lineOf(&bill.Lines[i], bill.Digits))
+	}
+	for _, g := range bill.Groups {
+		v.VATGroups = append(v.VATGroups, chargestream.VATGroup{VATPercent: percent(g.VAT),
+			ExclVAT: codecs.FormatScaled(g.Excl, bill.Digits),
+			VAT:     codecs.FormatScaled(g.Tax, bill.Digits),
+			InclVAT: codecs.FormatScaled(g.Incl, bill.Digits)})
+	}
+	writeTotals(v, bill.Digits, bill.Total)
+}
+
+func writeTotals(v *chargestream.Invoice, digits int, total pricing.Money) {
+	v.TotalExclVAT = codecs.FormatScaled(total.Excl, digits)
+	v.TotalVAT = codecs.FormatScaled(total.Tax, digits)
+	v.TotalInclVAT = codecs.FormatScaled(total.Incl, digits)
+}
+
+func lineOf(l *pricing.Line, digits int) chargestream.InvoiceLine {
+	line := chargestream.InvoiceLine{Dimension: l.Dimension.String(), Reservation: l.Reservation,
+		UnitPrice: trimDecimal(codecs.FormatScaled(l.Price, pricing.PriceDigits)),
+		ExclVAT:   codecs.FormatScaled(l.Excl, digits), VATPercent: percent(l.VAT),
+		VAT:     codecs.FormatScaled(l.Tax, digits),
+		InclVAT: codecs.FormatScaled(l.Incl, digits), Estimated: l.Estimated}
+	switch l.Dimension {
+	case pricing.Energy:
+		line.Description, line.Unit = "Energy", "kWh"
+		line.Quantity, line.Measured = kilowattHours(l.Billed), kilowattHours(l.Measured)
+	case pricing.Time:
+		line.Description, line.Unit = "Charging time", "h"
+		line.Quantity, line.Measured = hours(l.Billed), hours(l.Measured)
+	case pricing.ParkingTime:
+		line.Description, line.Unit = "Parking time", "h"
+		line.Quantity, line.Measured = hours(l.Billed), hours(l.Measured)
+	default:
+		line.Description, line.Unit = flatNames[l.Dimension], "session"
+		line.Quantity, line.Measured = "1", "1"
+		if l.Dimension != pricing.Flat {
+			line.UnitPrice = line.ExclVAT
+		}
+	}
+	if l.Reservation {
+		line.Description = "Reservation: " + line.Description
+	}
+	return line
+}
+
+var flatNames = map[pricing.Dimension]string{
+	pricing.Flat: "Session fee", pricing.MinPrice: "Minimum price", pricing.MaxPrice: "Price limit",
+}
+
+// percent is a rate as decimal text; empty where it is not known.
+func percent(vat pricing.VAT) string {
+	if vat == pricing.UnknownVAT {
+		return ""
+	}
+	return trimDecimal(codecs.FormatScaled(int64(vat), pricing.VATDigits))
+}
+
+// trimDecimal drops what zeros there are behind the point.
+func trimDecimal(text string) string {
+	for i := range len(text) {
+		if text[i] != '.' {
+			continue
+		}
+		for text[len(text)-1] == '0' {
+			text = text[:len(text)-1]
+		}
+		if text[len(text)-1] == '.' {
+			text = text[:len(text)-1]
+		}
+		break
+	}
+	return text
+}
+
+// kilowattHours writes mWh as kWh: with three decimals where there are whole Wh, else with six.
+func kilowattHours(mWh int64) string {
+	if mWh%milli == 0 {
+		return codecs.FormatScaled(mWh/milli, 3)
+	}
+	return codecs.FormatScaled(mWh, 6)
+}
+
+// hours writes milliseconds as hours with six decimals, rounded half up.
+func hours(ms int64) string {
+	const micro = 1_000_000
+	hour := int64(chargestream.Hour)
+	return codecs.FormatScaled((ms*micro+hour/2)/hour, 6)
 }
 
 // fingerprint is ten hexadecimal digits of the SHA-256 of all that an invoice says.
 func fingerprint(v *chargestream.Invoice) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		// It cannot be: an invoice is plain data.
-		panic(fmt.Sprintf("encode invoice: %v", err))
-	}
-	sum := sha256.Sum256(text)
+	sum := sha256.Sum256([]byte(saying(v)))
 	return hex.EncodeToString(sum[:5])
 }
 
-// CreditNote cancels an invoice to the cent.
-func CreditNote(v chargestream.Invoice) chargestream.Invoice {
+// CreditNote cancels an invoice to the cent. It is issued, and booked, with the invoice that takes
+// the other one's place.
+func CreditNote(v, next chargestream.Invoice) chargestream.Invoice {
 	v.Credits = v.InvoiceID
 	v.InvoiceID += "-credit"
 	v.Kind = chargestream.KindCreditNote
-	v.Lines = slices.Clone(v.Lines)
+	v.IssuedAt, v.BookingDate = next.IssuedAt, next.BookingDate
+	v.Lines, v.VATGroups = slices.Clone(v.Lines), slices.Clone(v.VATGroups)
 	for i := range v.Lines {
 		l := &v.Lines[i]
-		l.Quantity, l.ExclVAT = negate(l.Quantity), negate(l.ExclVAT)
-		l.VAT, l.InclVAT = negate(l.VAT), negate(l.InclVAT)
+		l.Quantity, l.Measured = negate(l.Quantity), negate(l.Measured)
+		l.ExclVAT, l.VAT, l.InclVAT = negate(l.ExclVAT), negate(l.VAT), negate(l.InclVAT)
+	}
+	for i := range v.VATGroups {
+		g := &v.VATGroups[i]
+		g.ExclVAT, g.VAT, g.InclVAT = negate(g.ExclVAT), negate(g.VAT), negate(g.InclVAT)
 	}
 	v.TotalExclVAT, v.TotalVAT = negate(v.TotalExclVAT), negate(v.TotalVAT)
 	v.TotalInclVAT = negate(v.TotalInclVAT)
@@ -144,67 +236,4 @@ func negate(text string) string {
 		}
 	}
 	return text
-}
-
-// TariffAt is the version of a tariff in force at a moment; nil where there is none. Of versions
-// that begin at the same moment the last in the list counts.
-func TariffAt(t *chargestream.TariffHistory, at chargestream.Millis) *chargestream.TariffVersion {
-	if t == nil {
-		return nil
-	}
-	var found *chargestream.TariffVersion
-	for i := range t.Versions {
-		v := &t.Versions[i]
-		if v.ValidFrom <= at && (found == nil || v.ValidFrom >= found.ValidFrom) {
-			found = v
-		}
-	}
-	return found
-}
-
-// errTariff is wrapped by every reason why a tariff is not understood here.
-var errTariff = errors.New("tariff not understood")
-
-// present tells whether a part of a tariff that is not read here says anything.
-func present(raw json.RawMessage) bool {
-	raw = bytes.TrimSpace(raw)
-	return len(raw) > 0 && !bytes.Equal(raw, []byte("null")) && !bytes.Equal(raw, []byte("{}"))
-}
-
-// understood refuses whatever would change the price and is not read: a bill by half a tariff
-// is worse than none.
-func understood(t *chargestream.Tariff) error {
-	if t.Currency == "" && len(t.Elements) > 0 {
-		return fmt.Errorf("%w: no currency", errTariff)
-	}
-	if present(t.MinPrice) || present(t.MaxPrice) {
-		return fmt.Errorf("%w: min_price or max_price", errTariff)
-	}
-	for _, e := range t.Elements {
-		if present(e.Restrictions) {
-			return fmt.Errorf("%w: restrictions", errTariff)
-		}
-		for _, c := range e.PriceComponents {
-			if !slices.Contains(dimensions, c.Type) {
-				return fmt.Errorf("%w: dimension %q", errTariff, c.Type)
-			}
-		}
-	}
-	return nil
-}
-
-// dimensions are those that are billed, in the order of the lines.
-var dimensions = []string{"FLAT", "ENERGY", "TIME"}
-
-// component is the price component that is active for a dimension: the first (OCPI 2.2.1
-// mod_tariffs, Tariff Elements).
-func component(t *chargestream.Tariff, dimension string) *chargestream.PriceComponent {
-	for i := range t.Elements {
-		for j := range t.Elements[i].PriceComponents {
-			if c := &t.Elements[i].PriceComponents[j]; c.Type == dimension {
-				return c
-			}
-		}
-	}
-	return nil
 }

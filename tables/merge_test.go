@@ -86,6 +86,23 @@ func must[T any](row T, err error) T {
 
 func TestSessionsAreASemilattice(t *testing.T) { sessions().check(t) }
 
+// TestDecisionsAreASemilattice draws decisions that are told again with other content, at the same
+// moment too.
+func TestDecisionsAreASemilattice(t *testing.T) {
+	l := sessions()
+	l.draw = func(t *rapid.T) *tables.Session {
+		row := &tables.Session{}
+		for range rapid.IntRange(0, 3).Draw(t, "decisions") {
+			d := drawDecision(t)
+			d.Time = begin
+			d.Arrival = begin + chargestream.Millis(rapid.IntRange(0, 1).Draw(t, "decided"))
+			row.Merge(&tables.Session{Decisions: []tables.Decision{d}})
+		}
+		return row
+	}
+	l.check(t)
+}
+
 func TestHoursAreASemilattice(t *testing.T) { hours().check(t) }
 
 // TestQuarterIsThatOfItsSamples holds the envelope against what it is an envelope of.
@@ -95,7 +112,7 @@ func TestQuarterIsThatOfItsSamples(t *testing.T) {
 		var registers []tables.Reading
 		for i := range rapid.IntRange(1, 12).Draw(t, "samples") {
 			m := drawSample(t, 14)
-			sample := tables.QuarterOf(m)
+			sample := tables.QuarterOf(m, m.Time)
 			if m.Energy != nil {
 				registers = append(registers, tables.Reading{At: m.Time, Energy: *m.Energy})
 			}
@@ -128,12 +145,12 @@ func TestQuarterIsThatOfItsSamples(t *testing.T) {
 	})
 }
 
-// TestClaimsAreFew holds that of many different starts and ends the first two to arrive are kept,
-// in any order of arrival at the row.
+// TestClaimsAreFew holds that of many different starts and ends the first four to arrive are
+// kept, in any order in which the row meets them.
 func TestClaimsAreFew(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		const claims = 5
-		order := rapid.Permutation([]int{0, 1, 2, 3, 4, 2, 0}).Draw(t, "order")
+		const claims, kept = 6, 4
+		order := rapid.Permutation([]int{0, 1, 2, 3, 4, 5, 2, 0}).Draw(t, "order")
 		row := &tables.Session{}
 		for _, i := range order {
 			at := begin + chargestream.Millis(claims-i)*chargestream.Minute
@@ -141,12 +158,14 @@ func TestClaimsAreFew(t *testing.T) {
 			row.Merge(&tables.Session{Starts: []tables.Start{{At: at, Arrival: arrival}},
 				Ends: []tables.End{{At: at, Arrival: arrival}}})
 		}
-		if len(row.Starts) != 2 || row.Starts[0].Arrival != begin ||
-			row.Starts[1].Arrival != begin+1 {
-			t.Fatalf("starts %+v", row.Starts)
+		if len(row.Starts) != kept || len(row.Ends) != kept {
+			t.Fatalf("starts %+v, ends %+v", row.Starts, row.Ends)
 		}
-		if len(row.Ends) != 2 || row.Ends[0].Arrival != begin || row.Ends[1].Arrival != begin+1 {
-			t.Fatalf("ends %+v", row.Ends)
+		for i := range kept {
+			want := begin + chargestream.Millis(i)
+			if row.Starts[i].Arrival != want || row.Ends[i].Arrival != want {
+				t.Fatalf("starts %+v, ends %+v", row.Starts, row.Ends)
+			}
 		}
 		first, last := begin+chargestream.Minute, begin+claims*chargestream.Minute
 		if row.Low != first || row.LastStart != last || row.LastEnd != last {
@@ -165,27 +184,76 @@ func TestSameClaimKeepsItsEarliestArrival(t *testing.T) {
 	}
 }
 
+// TestSameDecisionIsTheFirst holds that one id is one decision, and that of the first arrival.
+func TestSameDecisionIsTheFirst(t *testing.T) {
+	row := &tables.Session{}
+	for _, arrival := range []chargestream.Millis{9, 3, 5} {
+		d := tables.Decision{Arrival: arrival}
+		d.DecisionID, d.By = "d", string(rune('0'+arrival))
+		row.Merge(&tables.Session{Decisions: []tables.Decision{d}})
+	}
+	if len(row.Decisions) != 1 || row.Decisions[0].Arrival != 3 || row.Decisions[0].By != "3" {
+		t.Errorf("decisions %+v", row.Decisions)
+	}
+}
+
+// TestLateSamplesStayApart holds that the envelope of timely samples is not merged with those of
+// late ones: a bill of a moment counts what was known at it.
+func TestLateSamplesStayApart(t *testing.T) {
+	row := &tables.Session{}
+	for _, delay := range []chargestream.Millis{0, chargestream.Grace, chargestream.Grace + 1,
+		chargestream.Hour, chargestream.Hour + 1} {
+		m := &chargestream.MeterValue{
+			Time:  begin + chargestream.Minute,
+			Power: of[chargestream.Watts](200),
+		}
+		row.Merge(&tables.Session{Quarters: []tables.Quarter{tables.QuarterOf(m, m.Time+delay)}})
+	}
+	var late []chargestream.Millis
+	for _, q := range row.Quarters {
+		late = append(late, q.Late)
+	}
+	// A delay of an hour and a minute ends in the quarter hour after that of an hour.
+	want := []chargestream.Millis{0, begin + chargestream.Quarter, begin + 5*chargestream.Quarter}
+	if !slices.Equal(late, want) {
+		t.Errorf("late quarters %v, want %v", late, want)
+	}
+}
+
 // TestBoundsKeepTheSame merges more than a row takes, in two orders and two groupings.
 func TestBoundsKeepTheSame(t *testing.T) {
 	const n = 1000
 	var hourParts []*tables.Hour
 	var sessionParts []*tables.Session
 	for i := range chargestream.Millis(n) {
-		hourParts = append(hourParts, &tables.Hour{
-			Stays:       []tables.Stay{{ID: chargestream.SessionID(fmt.Sprint(int64(i)))}},
-			Transitions: []tables.Transition{{At: begin + i, Arrival: begin + i, State: 1}}})
+		id := fmt.Sprint(int64(i))
 		sample := &chargestream.MeterValue{Time: begin + i*chargestream.Quarter}
-		sessionParts = append(sessionParts,
-			&tables.Session{Quarters: []tables.Quarter{tables.QuarterOf(sample)}})
+		quarters := []tables.Quarter{tables.QuarterOf(sample, sample.Time)}
+		hourParts = append(hourParts, &tables.Hour{Loads: quarters,
+			Stays:       []tables.Stay{{ID: chargestream.SessionID(id)}},
+			Transitions: []tables.Transition{{At: begin + i, Arrival: begin + i, State: 1}}})
+		decision := tables.Decision{Arrival: begin + i%700}
+		decision.DecisionID = id
+		sessionParts = append(sessionParts, &tables.Session{Quarters: quarters,
+			Decisions: []tables.Decision{decision},
+			Hours: []tables.SessionHour{{ConnectorID: "1", Start: begin, Answered: noon,
+				Overlaps: []tables.Overlap{{ID: chargestream.SessionID(id),
+					Interval: tables.Interval{From: begin + i, To: begin + n}}}}},
+			Signed: []tables.Signed{{At: begin + i, Arrival: begin + i, Text: id}}})
 	}
 	hour := joinInAnyOrder(t, hours(), &tables.Hour{}, hourParts)
 	if len(hour.Transitions) != tables.HourTransitionsMax ||
-		len(hour.Stays) != tables.HourStaysMax {
-		t.Errorf("%d transitions, %d stays", len(hour.Transitions), len(hour.Stays))
+		len(hour.Stays) != tables.HourStaysMax || len(hour.Loads) != tables.HourLoadsMax {
+		t.Errorf("%d transitions, %d stays, %d loads", len(hour.Transitions), len(hour.Stays),
+			len(hour.Loads))
 	}
 	session := joinInAnyOrder(t, sessions(), &tables.Session{}, sessionParts)
-	if len(session.Quarters) != tables.SessionQuartersMax {
-		t.Errorf("%d quarters", len(session.Quarters))
+	if len(session.Quarters) != tables.SessionQuartersMax ||
+		len(session.Decisions) != tables.SessionDecisionsMax ||
+		len(session.Signed) != tables.SessionSignedMax ||
+		len(session.Hours[0].Overlaps) != tables.SessionOverlapsMax {
+		t.Errorf("%d quarters, %d decisions, %d signed, %d overlaps", len(session.Quarters),
+			len(session.Decisions), len(session.Signed), len(session.Hours[0].Overlaps))
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 // own heating and the electronics of a connector draw at rest lies below it.
 const ChargingPowerMin chargestream.Watts = 100
 
+const minutesOfQuarter = 15
+
 // Reading is what a register showed at a time.
 type Reading struct {
 	At     chargestream.Millis
@@ -26,6 +28,12 @@ func compareReadings(a, b *Reading) int {
 // last by time, smallest and largest by value, bits that are set stay set.
 type Quarter struct {
 	Start chargestream.Millis // multiple of a quarter hour
+	// Late is the moment from which samples that arrived late are known, and zero of those that
+	// did not: the two are never merged, so that what was known at a moment can be told.
+	Late chargestream.Millis
+	// Named: the samples name a session. Those that name none are kept apart, as they count for
+	// whichever session was there.
+	Named bool
 	From  chargestream.Millis // the first sample of any kind
 	// First and Last are the outer readings of the register; both are zero where no sample told
 	// one.
@@ -33,24 +41,37 @@ type Quarter struct {
 	// Min and Max are the extremes of the register: Min below First or Max above Last shows that
 	// it ran backwards in between.
 	Min, Max chargestream.WattHours
-	Peak     chargestream.Watts
+	// Minutes is the first reading of each minute, by which the last reading before an end, or the
+	// first after a start, can be told within the quarter hour.
+	Minutes [minutesOfQuarter]Reading
+	Peak    chargestream.Watts
+	// Low is the smallest power of ChargingPowerMin or more; zero where there was none.
+	Low chargestream.Watts
+	// CurrentLow and CurrentPeak are the extremes of the current above zero; zero for none.
+	CurrentLow, CurrentPeak chargestream.Milliamps
 	// Sampled and Charging have a bit for each minute: with a power sample at all, with one of
 	// ChargingPowerMin or more.
 	Sampled, Charging uint16
 }
 
 // QuarterOf is the envelope of one sample.
-func QuarterOf(m *chargestream.MeterValue) Quarter {
-	q := Quarter{Start: m.Time.Truncate(chargestream.Quarter), From: m.Time}
+func QuarterOf(m *chargestream.MeterValue, arrival chargestream.Millis) Quarter {
+	q := Quarter{Start: m.Time.Truncate(chargestream.Quarter), From: m.Time,
+		Late: lateMoment(m.Time, arrival), Named: m.SessionID != ""}
+	minute := (m.Time - q.Start) / chargestream.Minute
+	if m.Current != nil && *m.Current > 0 {
+		q.CurrentLow, q.CurrentPeak = *m.Current, *m.Current
+	}
 	if m.Energy != nil {
 		q.First = Reading{At: m.Time, Energy: *m.Energy}
 		q.Last, q.Min, q.Max = q.First, *m.Energy, *m.Energy
+		q.Minutes[minute] = q.First
 	}
 	if m.Power != nil {
-		bit := uint16(1) << ((m.Time - q.Start) / chargestream.Minute)
+		bit := uint16(1) << minute
 		q.Sampled, q.Peak = bit, max(*m.Power, 0)
 		if *m.Power >= ChargingPowerMin {
-			q.Charging = bit
+			q.Charging, q.Low = bit, *m.Power
 		}
 	}
 	return q
@@ -63,14 +84,23 @@ func (q *Quarter) HasEnergy() bool { return q.First.At != 0 }
 func (q *Quarter) Merge(o *Quarter) {
 	q.From = least(q.From, o.From)
 	q.Peak = max(q.Peak, o.Peak)
+	q.Low = least(q.Low, o.Low)
+	q.CurrentLow = least(q.CurrentLow, o.CurrentLow)
+	q.CurrentPeak = max(q.CurrentPeak, o.CurrentPeak)
 	q.Sampled |= o.Sampled
 	q.Charging |= o.Charging
 	if !o.HasEnergy() {
 		return
 	}
 	if !q.HasEnergy() {
-		q.First, q.Last, q.Min, q.Max = o.First, o.Last, o.Min, o.Max
+		q.First, q.Last, q.Min, q.Max, q.Minutes = o.First, o.Last, o.Min, o.Max, o.Minutes
 		return
+	}
+	for i := range o.Minutes {
+		r := &o.Minutes[i]
+		if r.At != 0 && (q.Minutes[i].At == 0 || compareReadings(r, &q.Minutes[i]) < 0) {
+			q.Minutes[i] = *r
+		}
 	}
 	if compareReadings(&o.First, &q.First) < 0 {
 		q.First = o.First
@@ -95,7 +125,16 @@ func (q *Quarter) measure() int64 {
 	return 2 + int64(q.Last.At-q.First.At) + int64(q.Max-q.Min)
 }
 
-func compareQuarters(a, b *Quarter) int { return cmp.Compare(a.Start, b.Start) }
+func compareQuarters(a, b *Quarter) int {
+	named := 0
+	if a.Named != b.Named {
+		named = -1
+		if a.Named {
+			named = 1
+		}
+	}
+	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Late, b.Late), named)
+}
 
 func mergeQuarters(into, from *Quarter) { into.Merge(from) }
 
@@ -105,6 +144,17 @@ func (q *Quarter) write(w *codecs.Writer) {
 	w.Uint(uint64(q.Sampled))
 	w.Uint(uint64(q.Charging))
 	w.Int(int64(q.Peak))
+	w.Int(int64(q.Low))
+	w.Int(int64(q.CurrentLow))
+	w.Int(int64(q.CurrentPeak - q.CurrentLow))
+	late := uint64(0)
+	if q.Late != 0 {
+		late = uint64((q.Late-q.Start)/chargestream.Quarter) << 1
+	}
+	if q.Named {
+		late |= 1
+	}
+	w.Uint(late)
 	if !q.HasEnergy() {
 		w.Byte(0)
 		return
@@ -116,6 +166,39 @@ func (q *Quarter) write(w *codecs.Writer) {
 	w.Int(int64(q.Last.Energy - q.First.Energy))
 	w.Int(int64(q.Min - q.First.Energy))
 	w.Int(int64(q.Max - q.First.Energy))
+	q.writeMinutes(w)
+}
+
+// writeMinutes writes which minutes have a reading, and for each how long after its begin it is
+// and how much above the one before.
+func (q *Quarter) writeMinutes(w *codecs.Writer) {
+	var has uint64
+	for i := range q.Minutes {
+		if q.Minutes[i].At != 0 {
+			has |= 1 << i
+		}
+	}
+	w.Uint(has)
+	before := q.First.Energy
+	for i := range q.Minutes {
+		if r := &q.Minutes[i]; r.At != 0 {
+			w.Uint(uint64(r.At - q.Start - chargestream.Millis(i)*chargestream.Minute))
+			w.Int(int64(r.Energy - before))
+			before = r.Energy
+		}
+	}
+}
+
+func (q *Quarter) readMinutes(r *codecs.Reader) {
+	has, before := r.Uint(), q.First.Energy
+	for i := range q.Minutes {
+		if has>>i&1 != 0 {
+			q.Minutes[i].At = q.Start + chargestream.Millis(i)*chargestream.Minute +
+				chargestream.Millis(r.Uint())
+			q.Minutes[i].Energy = before + chargestream.WattHours(r.Int())
+			before = q.Minutes[i].Energy
+		}
+	}
 }
 
 func readQuarter(r *codecs.Reader) Quarter {
@@ -124,6 +207,14 @@ func readQuarter(r *codecs.Reader) Quarter {
 	q.From = q.Start + chargestream.Millis(r.Int())
 	q.Sampled, q.Charging = uint16(r.Uint()), uint16(r.Uint())
 	q.Peak = chargestream.Watts(r.Int())
+	q.Low = chargestream.Watts(r.Int())
+	q.CurrentLow = chargestream.Milliamps(r.Int())
+	q.CurrentPeak = q.CurrentLow + chargestream.Milliamps(r.Int())
+	late := r.Uint()
+	q.Named = late&1 != 0
+	if late >>= 1; late != 0 {
+		q.Late = q.Start + chargestream.Millis(late)*chargestream.Quarter
+	}
 	if r.Byte() == 0 {
 		return q
 	}
@@ -133,5 +224,6 @@ func readQuarter(r *codecs.Reader) Quarter {
 	q.Last.Energy = q.First.Energy + chargestream.WattHours(r.Int())
 	q.Min = q.First.Energy + chargestream.WattHours(r.Int())
 	q.Max = q.First.Energy + chargestream.WattHours(r.Int())
+	q.readMinutes(r)
 	return q
 }

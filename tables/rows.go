@@ -5,22 +5,26 @@ import (
 	"chargestream/codecs"
 )
 
-// Versions of the rows as they are written. A row of a higher version is refused.
+// Versions of the rows as they are written. A row of another version is refused: its table is
+// rebuilt by replay.
 const (
-	stationVersion  = 1
-	sessionVersion  = 1
-	hourVersion     = 1
-	hourPartVersion = 1
+	stationVersion  = 2
+	sessionVersion  = 2
+	hourVersion     = 2
+	hourPartVersion = 2
 )
 
-// Bits of the flags byte of a session and of an hour.
+// Bits of the flags byte of a pending session, of a session and of an hour.
 const (
 	flagSettled = 1 << iota
-	flagOverdue
+	_
 	flagVerdict
 	flagThrough
 	flagClosed
 )
+
+// slotTold is the bit of a connector's slot, behind the one that says that there is one.
+const slotTold = 2
 
 func flag(on bool, bit byte) byte {
 	if on {
@@ -47,6 +51,16 @@ func (s *Station) Append(buf []byte) []byte {
 		w.Int(int64(p.End))
 		w.Int(int64(p.Arrival))
 		w.Byte(flag(p.Settled, flagSettled))
+	}
+	w.Uint(uint64(len(s.Ticks)))
+	for i := range s.Ticks {
+		t := &s.Ticks[i]
+		w.Int(int64(t.At))
+		w.Text(string(t.ID))
+		if t.ID == "" {
+			w.Text(string(t.ConnectorID))
+			w.Int(int64(t.Hour / chargestream.Hour))
+		}
 	}
 	w.Uint(uint64(len(s.Skews)))
 	for i := range s.Skews {
@@ -81,7 +95,7 @@ func (c *Connector) write(w *codecs.Writer, seen chargestream.Millis) {
 		w.Byte(0)
 		return
 	}
-	w.Byte(1)
+	w.Byte(1 | flag(c.SlotTold && !c.over(seen), slotTold))
 	w.Text(string(c.SlotSession))
 	c.Slot.write(w)
 }
@@ -101,6 +115,14 @@ func DecodeStation(row []byte) (*Station, error) {
 			ConnectorID: chargestream.ConnectorID(r.Text()),
 			Start:       chargestream.Millis(r.Int()), End: chargestream.Millis(r.Int()),
 			Arrival: chargestream.Millis(r.Int()), Settled: r.Byte()&flagSettled != 0})
+	}
+	for range r.Count() {
+		t := Tick{At: chargestream.Millis(r.Int()), ID: chargestream.SessionID(r.Text())}
+		if t.ID == "" {
+			t.ConnectorID = chargestream.ConnectorID(r.Text())
+			t.Hour = chargestream.Millis(r.Int()) * chargestream.Hour
+		}
+		s.Ticks = append(s.Ticks, t)
 	}
 	for range r.Count() {
 		d := SkewDay{Day: chargestream.Millis(r.Int()) * chargestream.Day}
@@ -129,66 +151,12 @@ func readConnector(r *codecs.Reader, seen chargestream.Millis) Connector {
 	c.Running.UserID = chargestream.UserID(r.Text())
 	c.LastEnd = chargestream.Millis(r.Int())
 	c.Boundary = chargestream.Millis(r.Int())
-	if r.Byte() == 1 {
+	if slot := r.Byte(); slot != 0 {
+		c.SlotTold = slot&slotTold != 0
 		c.SlotSession = chargestream.SessionID(r.Text())
 		c.Slot = readQuarter(r)
 	}
 	return c
-}
-
-// Append writes the row to buf[:0]; docs/format/session.md draws it.
-func (s *Session) Append(buf []byte) []byte {
-	w := codecs.NewWriter(buf, codecs.KindSession, sessionVersion)
-	w.Text(string(s.StationID))
-	w.Byte(flag(s.Settled, flagSettled) | flag(s.Overdue, flagOverdue) |
-		flag(s.Verdict.Known, flagVerdict))
-	w.Uint(uint64(len(s.Starts)))
-	for i := range s.Starts {
-		s.Starts[i].write(w)
-	}
-	w.Uint(uint64(len(s.Ends)))
-	for i := range s.Ends {
-		s.Ends[i].write(w)
-	}
-	w.Uint(uint64(len(s.Quarters)))
-	for i := range s.Quarters {
-		s.Quarters[i].write(w)
-	}
-	w.Int(int64(s.Low))
-	w.Int(int64(s.LastStart - s.Low))
-	w.Int(int64(s.LastEnd - s.Low))
-	w.Text(string(s.Verdict.DuplicateOf.ID))
-	w.Int(int64(s.Verdict.DuplicateOf.Arrival))
-	w.Text(string(s.Verdict.Self))
-	return w.Bytes()
-}
-
-// DecodeSession reads what Append wrote.
-func DecodeSession(row []byte) (*Session, error) {
-	r, err := codecs.NewReader(row, codecs.KindSession, sessionVersion)
-	if err != nil {
-		return nil, err
-	}
-	s := &Session{StationID: chargestream.StationID(r.Text())}
-	flags := r.Byte()
-	s.Settled, s.Overdue = flags&flagSettled != 0, flags&flagOverdue != 0
-	s.Verdict.Known = flags&flagVerdict != 0
-	for range r.Count() {
-		s.Starts = append(s.Starts, readStart(r))
-	}
-	for range r.Count() {
-		s.Ends = append(s.Ends, readEnd(r))
-	}
-	for range r.Count() {
-		s.Quarters = append(s.Quarters, readQuarter(r))
-	}
-	s.Low = chargestream.Millis(r.Int())
-	s.LastStart = s.Low + chargestream.Millis(r.Int())
-	s.LastEnd = s.Low + chargestream.Millis(r.Int())
-	s.Verdict.DuplicateOf.ID = chargestream.SessionID(r.Text())
-	s.Verdict.DuplicateOf.Arrival = chargestream.Millis(r.Int())
-	s.Verdict.Self = chargestream.SessionID(r.Text())
-	return s, r.Close()
 }
 
 // Append writes the row to buf[:0]; docs/format/hour.md draws it.
@@ -200,6 +168,7 @@ func (h *Hour) Append(buf []byte) []byte {
 
 func (h *Hour) write(w *codecs.Writer) {
 	w.Byte(flag(h.Through, flagThrough) | flag(h.Closed, flagClosed))
+	w.Int(int64(h.Heard))
 	h.Carry.write(w)
 	w.Uint(uint64(len(h.Transitions)))
 	for i := range h.Transitions {
@@ -211,11 +180,7 @@ func (h *Hour) write(w *codecs.Writer) {
 	}
 	w.Uint(uint64(len(h.Loads)))
 	for i := range h.Loads {
-		l := &h.Loads[i]
-		w.Int(int64(l.Start / chargestream.Quarter))
-		w.Int(int64(l.Peak))
-		w.Uint(uint64(l.Sampled))
-		w.Uint(uint64(l.Charging))
+		h.Loads[i].write(w)
 	}
 }
 
@@ -244,7 +209,13 @@ func (s *Stay) write(w *codecs.Writer) {
 		w.Int(int64(b.At))
 		w.Int(int64(b.Arrival - b.At))
 	}
-	in := &s.Interval
+	w.Int(int64(s.Heard))
+	w.Byte(flag(s.Whole, flagSettled))
+	s.Span.write(w)
+	s.Interval.write(w)
+}
+
+func (in *Interval) write(w *codecs.Writer) {
 	w.Int(int64(in.From))
 	if in.From == 0 {
 		return
@@ -257,6 +228,7 @@ func (s *Stay) write(w *codecs.Writer) {
 	writeEnergy(w, in.EndMeter)
 	w.Int(in.Measure)
 	w.Int(int64(in.Energy))
+	w.Int(int64(in.Due - in.To))
 }
 
 func readStay(r *codecs.Reader) Stay {
@@ -266,10 +238,17 @@ func readStay(r *codecs.Reader) Stay {
 		b.Arrival = b.At + chargestream.Millis(r.Int())
 		s.Begins = append(s.Begins, b)
 	}
-	in := &s.Interval
-	in.From = chargestream.Millis(r.Int())
+	s.Heard = chargestream.Millis(r.Int())
+	s.Whole = r.Byte() != 0
+	s.Span = readInterval(r)
+	s.Interval = readInterval(r)
+	return s
+}
+
+func readInterval(r *codecs.Reader) Interval {
+	in := Interval{From: chargestream.Millis(r.Int())}
 	if in.From == 0 {
-		return s
+		return in
 	}
 	in.To = in.From + chargestream.Millis(r.Int())
 	in.StartArrival = in.From + chargestream.Millis(r.Int())
@@ -277,7 +256,8 @@ func readStay(r *codecs.Reader) Stay {
 	in.StartMeter, in.EndEnergy, in.EndMeter = readEnergy(r), readEnergy(r), readEnergy(r)
 	in.Measure = r.Int()
 	in.Energy = chargestream.WattHours(r.Int())
-	return s
+	in.Due = in.To + chargestream.Millis(r.Int())
+	return in
 }
 
 // DecodeHour reads what Append wrote.
@@ -294,6 +274,7 @@ func readHour(r *codecs.Reader) *Hour {
 	h := &Hour{}
 	flags := r.Byte()
 	h.Through, h.Closed = flags&flagThrough != 0, flags&flagClosed != 0
+	h.Heard = chargestream.Millis(r.Int())
 	h.Carry = readTransition(r)
 	for range r.Count() {
 		h.Transitions = append(h.Transitions, readTransition(r))
@@ -302,10 +283,7 @@ func readHour(r *codecs.Reader) *Hour {
 		h.Stays = append(h.Stays, readStay(r))
 	}
 	for range r.Count() {
-		l := Load{Start: chargestream.Millis(r.Int()) * chargestream.Quarter,
-			Peak: chargestream.Watts(r.Int())}
-		l.Sampled, l.Charging = uint16(r.Uint()), uint16(r.Uint())
-		h.Loads = append(h.Loads, l)
+		h.Loads = append(h.Loads, readQuarter(r))
 	}
 	return h
 }
@@ -314,6 +292,7 @@ func readHour(r *codecs.Reader) *Hour {
 func (p *HourPart) AppendPart(buf []byte) []byte {
 	w := codecs.NewWriter(buf, codecs.KindHourPart, hourPartVersion)
 	w.Text(string(p.Check))
+	w.Int(int64(p.Heard))
 	p.Row.write(w)
 	return w.Bytes()
 }
@@ -328,7 +307,8 @@ func DecodeHourPart(key string, value []byte) (*HourPart, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &HourPart{Key: k, Check: chargestream.SessionID(r.Text())}
+	p := &HourPart{Key: k, Check: chargestream.SessionID(r.Text()),
+		Heard: chargestream.Millis(r.Int())}
 	p.Row = *readHour(r)
 	return p, r.Close()
 }

@@ -26,10 +26,12 @@ const noon = begin + 12*chargestream.Hour
 
 // goldenQuarter is a quarter with all that a quarter can have.
 func goldenQuarter() tables.Quarter {
-	return tables.Quarter{Start: noon, From: noon + 1500, Peak: 11040, Sampled: 0b111,
-		Charging: 0b11,
-		First:    tables.Reading{At: noon + 1500, Energy: 1000},
-		Last:     tables.Reading{At: noon + 121500, Energy: 1300}, Min: 990, Max: 1300}
+	return tables.Quarter{Start: noon, From: noon + 1500, Peak: 11040, Low: 3700,
+		CurrentLow: 6000, CurrentPeak: 16000, Sampled: 0b111, Charging: 0b11, Named: true,
+		Minutes: [15]tables.Reading{{At: noon + 1500, Energy: 1000},
+			{At: noon + 60000, Energy: 990}, {At: noon + 121500, Energy: 1300}},
+		First: tables.Reading{At: noon + 1500, Energy: 1000},
+		Last:  tables.Reading{At: noon + 121500, Energy: 1300}, Min: 990, Max: 1300}
 }
 
 func goldenStation() *tables.Station {
@@ -48,27 +50,54 @@ func goldenStation() *tables.Station {
 				SlotSession: "s-1"},
 			{ID: "2"}},
 		Pending: []tables.Pending{
-			{ID: "s-0", End: noon - chargestream.Hour, ConnectorID: "1", Settled: true},
+			{ID: "s-0", End: noon - chargestream.Hour, Arrival: noon - chargestream.Hour,
+				ConnectorID: "1", Settled: true},
 			{ID: "s-1", Start: noon, Arrival: noon + 2000, ConnectorID: "1"}},
+		Ticks: []tables.Tick{{At: noon + chargestream.Quarter, ConnectorID: "1", Hour: noon},
+			{At: noon + chargestream.Quarter, ID: "s-0"}},
 		Skews: []tables.SkewDay{{Day: begin, First: noon, Ahead: 6 * chargestream.Minute}}}
 }
 
 func goldenSession() *tables.Session {
-	silent := tables.Quarter{Start: noon + chargestream.Quarter,
+	late := tables.Quarter{Start: noon + chargestream.Quarter, Late: noon + chargestream.Hour,
 		From: noon + chargestream.Quarter, Sampled: 1}
+	end := noon + chargestream.Hour
 	return &tables.Session{StationID: "st-1",
 		Starts: []tables.Start{
-			{At: noon, Arrival: noon + 2000, ConnectorID: "1", UserID: "u-1",
+			{At: noon, Arrival: noon + 2000, Told: noon, ConnectorID: "1", UserID: "u-1",
 				Meter: of[chargestream.WattHours](1000)},
-			{At: noon + 1000, Arrival: noon + 3000, ConnectorID: "2", UserID: "u-1"}},
-		Ends: []tables.End{{At: noon + chargestream.Hour, Arrival: noon + chargestream.Hour,
-			ConnectorID: "1", Energy: of[chargestream.WattHours](7000),
-			Meter: of[chargestream.WattHours](8000), Reason: "Local"}},
-		Quarters: []tables.Quarter{goldenQuarter(), silent},
-		Low:      noon, LastStart: noon + 1000, LastEnd: noon + chargestream.Hour,
+			{At: noon + 1000, Arrival: noon + 3000, Told: end, ConnectorID: "2", UserID: "u-1"}},
+		Ends: []tables.End{{At: end, Arrival: end, Told: end + 1000, ConnectorID: "1",
+			Energy: of[chargestream.WattHours](7000), Meter: of[chargestream.WattHours](8000),
+			Reason: "Local"}},
+		Quarters: []tables.Quarter{goldenQuarter(), late},
+		Low:      noon, LastStart: noon + 1000, LastEnd: end,
 		Verdict: tables.Verdict{Known: true,
-			DuplicateOf: tables.Origin{Arrival: noon + 1000, ID: "s-0"}, Self: "s-1"},
-		Settled: true, Overdue: true}
+			DuplicateOf: tables.Origin{Arrival: noon + 1000, ID: "s-0", At: noon}, Self: "s-1"},
+		Hours: []tables.SessionHour{{ConnectorID: "1", Start: noon, Answered: end,
+			Transitions: goldenHour().Transitions, Loads: goldenHour().Loads,
+			Overlaps: []tables.Overlap{{ID: "s-2", Interval: tables.Interval{From: noon + 2000,
+				To: end, StartArrival: noon + 2000, EndArrival: end + 500,
+				Due: end + chargestream.Grace}, Copy: true}}}},
+		Decisions: []tables.Decision{goldenRelease(), goldenCorrection()},
+		Signed:    []tables.Signed{{At: noon, Arrival: noon + 2000, Text: "OCMF|{}|{}"}},
+		Heard:     end + chargestream.Quarter, Told: end + chargestream.Grace,
+		Shift: 1}
+}
+
+func goldenRelease() tables.Decision {
+	return tables.Decision{Arrival: noon + chargestream.Day, Decision: chargestream.Decision{
+		DecisionID: "d-1", Time: noon + chargestream.Day - 500, By: "ada", Reason: "seen",
+		Action: chargestream.ActionRelease,
+		Holds:  []chargestream.HoldReason{chargestream.HoldOverlap, chargestream.HoldConflict}}}
+}
+
+func goldenCorrection() tables.Decision {
+	return tables.Decision{Arrival: noon + chargestream.Day + 1, Decision: chargestream.Decision{
+		DecisionID: "d-2", Time: noon + chargestream.Day, By: "ada", Reason: "read",
+		Action: chargestream.ActionCorrect, Correction: chargestream.Correction{
+			Energy: of[chargestream.WattHours](6900), StartTime: noon + 1, EndTime: noon + 2,
+			UserID: "u-2", TariffID: "t-2"}}}
 }
 
 func goldenHour() *tables.Hour {
@@ -82,16 +111,21 @@ func goldenHour() *tables.Hour {
 		Stays: []tables.Stay{
 			{ID: "s-0", Begins: []tables.Begin{{At: noon + 2000, Arrival: noon + 1500}}},
 			{ID: "s-1", Begins: []tables.Begin{{At: noon, Arrival: noon + 2000}},
+				Heard: noon + chargestream.Hour + chargestream.Grace, Whole: true,
+				Span: tables.Interval{From: noon, To: noon + chargestream.Hour,
+					StartArrival: noon + 2000, EndArrival: noon + chargestream.Hour,
+					Due: noon + chargestream.Hour + chargestream.Grace},
 				Interval: tables.Interval{From: noon, To: noon + chargestream.Hour,
 					StartArrival: noon + 2000, EndArrival: noon + chargestream.Hour,
-					Measure: 432, Energy: 7000}}},
-		Loads:   []tables.Load{{Start: noon, Peak: 11040, Sampled: 0b111, Charging: 0b11}},
-		Through: true, Closed: true}
+					Measure: 432, Energy: 7000,
+					Due: noon + chargestream.Hour + chargestream.Grace}}},
+		Loads:   []tables.Quarter{goldenQuarter()},
+		Through: true, Closed: true, Heard: noon + 2*chargestream.Hour}
 }
 
 func goldenHourPart() *tables.HourPart {
 	return &tables.HourPart{Key: tables.HourKey{StationID: "st-1", ConnectorID: "1", Start: noon},
-		Row: *goldenHour(), Check: "s-1"}
+		Row: *goldenHour(), Check: "s-1", Heard: noon + chargestream.Hour + chargestream.Grace}
 }
 
 // golden is a row whose bytes are kept in testdata under its name.
@@ -104,14 +138,17 @@ type golden struct {
 
 func goldens() []golden {
 	station, session, hour, part := goldenStation(), goldenSession(), goldenHour(), goldenHourPart()
+	reference := goldenReference()
 	return []golden{
-		{"station_v1", station, station.Append(nil),
+		{"reference_v1", reference, reference.Append(nil),
+			func(b []byte) (any, error) { return tables.DecodeReference(b) }},
+		{"station_v2", station, station.Append(nil),
 			func(b []byte) (any, error) { return tables.DecodeStation(b) }},
-		{"session_v1", session, session.Append(nil),
+		{"session_v2", session, session.Append(nil),
 			func(b []byte) (any, error) { return tables.DecodeSession(b) }},
-		{"hour_v1", hour, hour.Append(nil),
+		{"hour_v2", hour, hour.Append(nil),
 			func(b []byte) (any, error) { return tables.DecodeHour(b) }},
-		{"hour-part_v1", part, part.AppendPart(nil),
+		{"hour-part_v2", part, part.AppendPart(nil),
 			func(b []byte) (any, error) { return tables.DecodeHourPart(part.Key.String(), b) }},
 	}
 }
@@ -173,10 +210,15 @@ func TestCutRowsAreRefused(t *testing.T) {
 		if _, err := g.decode(append(bytes.Clone(g.bytes), 0)); !errors.Is(err, codecs.ErrCorrupt) {
 			t.Errorf("%s with a byte behind it: error %v", g.name, err)
 		}
-		later := bytes.Clone(g.bytes)
-		later[1]++
-		if _, err := g.decode(later); !errors.Is(err, codecs.ErrVersion) {
-			t.Errorf("%s of a later version: error %v", g.name, err)
+		for version := range byte(4) {
+			if version == g.bytes[1] {
+				continue
+			}
+			other := bytes.Clone(g.bytes)
+			other[1] = version
+			if _, err := g.decode(other); !errors.Is(err, codecs.ErrVersion) {
+				t.Errorf("%s as of version %d: error %v", g.name, version, err)
+			}
 		}
 		other := bytes.Clone(g.bytes)
 		other[0]++
@@ -201,7 +243,8 @@ func TestRowsAreReadAsWritten(t *testing.T) {
 		session := drawSession(t)
 		sessionBack, err := tables.DecodeSession(session.Append([]byte("was there before")))
 		same(t, session, sessionBack, err)
-		part := &tables.HourPart{Key: hourKey, Row: *drawHour(t), Check: drawStayID(t)}
+		part := &tables.HourPart{Key: hourKey, Row: *drawHour(t), Check: drawStayID(t),
+			Heard: drawTime(t, 300, "heard")}
 		partBack, err := tables.DecodeHourPart(part.Key.String(), part.AppendPart(nil))
 		same(t, part, partBack, err)
 		hourBack, err := tables.DecodeHour(part.Row.Append(nil))

@@ -42,11 +42,13 @@ func (s *script) print(command string, w *words) string {
 		}
 		return orNone("")
 	case "invoice":
-		id := chargestream.SessionID(w.next())
-		if row := s.sessions[id]; row != nil {
-			if v, ok := row.Invoice(id, s.tariff); ok {
-				return showInvoice(&v)
-			}
+		if v := s.live(chargestream.SessionID(w.next())); v != nil {
+			return showInvoice(v)
+		}
+		return orNone("")
+	case "parking":
+		if v := s.live(chargestream.SessionID(w.next())); v != nil {
+			return fmt.Sprintf("%d of %d s\n", v.ParkingSeconds, v.DurationSeconds)
 		}
 		return orNone("")
 	}
@@ -105,7 +107,7 @@ func since(what string, at chargestream.Millis) string {
 }
 
 func activity(a chargestream.Activity) string {
-	return [...]string{"", "/idle", "/charging"}[a]
+	return [...]string{"", "/idle", "/charging", "/parked"}[a]
 }
 
 func showStation(s *tables.Station) string {
@@ -139,6 +141,13 @@ func showStation(s *tables.Station) string {
 		fmt.Fprintf(&b, "pending %s%s%s%s%s\n", p.ID, named("connector", p.ConnectorID),
 			since("start", p.Start), since("end", p.End), flagged("settled", p.Settled))
 	}
+	for _, t := range s.Ticks {
+		what := named("session", t.ID)
+		if t.ID == "" {
+			what = fmt.Sprintf(" hour %s %s", t.ConnectorID, clock(t.Hour))
+		}
+		fmt.Fprintf(&b, "tick %s%s\n", clock(t.At), what)
+	}
 	for _, d := range s.Skews {
 		fmt.Fprintf(&b, "skew %s first %s, %d ms ahead\n", clock(d.Day), clock(d.First), d.Ahead)
 	}
@@ -153,7 +162,7 @@ func flagged(what string, on bool) string {
 }
 
 func showQuarter(q *tables.Quarter) string {
-	text := fmt.Sprintf("%s from %s", clock(q.Start), clock(q.From))
+	text := fmt.Sprintf("%s from %s%s", clock(q.Start), clock(q.From), since("known", q.Late))
 	if q.HasEnergy() {
 		text += fmt.Sprintf(" first %s=%d last %s=%d min %d max %d", clock(q.First.At),
 			q.First.Energy, clock(q.Last.At), q.Last.Energy, q.Min, q.Max)
@@ -201,10 +210,30 @@ func showSession(s *tables.Session) string {
 	} else if s.Verdict.Known {
 		parts = append(parts, "no copy")
 	}
-	for word, on := range map[string]bool{"settled": s.Settled, "overdue": s.Overdue} {
-		if on {
-			parts = append(parts, word) // never both: an end takes overdue away
+	for i := range s.Hours {
+		h := &s.Hours[i]
+		text := fmt.Sprintf("window %s %s answered %s: %d reports, %d loads", h.ConnectorID,
+			clock(h.Start), clock(h.Answered), len(h.Transitions), len(h.Loads))
+		for j := range h.Overlaps {
+			o := &h.Overlaps[j]
+			text += fmt.Sprintf(", overlaps %s from %s to %s", o.ID, clock(o.Interval.From),
+				clock(o.Interval.To))
 		}
+		parts = append(parts, text)
+	}
+	for i := range s.Decisions {
+		d := &s.Decisions[i]
+		parts = append(parts, fmt.Sprintf("%s %s at %s", d.Action, d.DecisionID,
+			clock(d.Arrival)))
+	}
+	for i := range s.Signed {
+		parts = append(parts, "signed at "+clock(s.Signed[i].At))
+	}
+	if s.Heard != 0 {
+		parts = append(parts, "heard "+clock(s.Heard))
+	}
+	if s.Told != 0 && s.Told != s.Heard {
+		parts = append(parts, "told "+clock(s.Told))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -227,18 +256,23 @@ func showHour(h *tables.Hour) string {
 			arrivedAt(t.At, t.Arrival)))
 	}
 	for _, s := range h.Stays {
-		text := fmt.Sprintf("stay %s", s.ID)
+		text := fmt.Sprintf("stay %s", s.ID) + since("heard", s.Heard) + flagged("whole", s.Whole)
 		for _, b := range s.Begins {
 			text += " begins " + clock(b.At) + arrivedAt(b.At, b.Arrival)
+		}
+		if in := s.Span; in.From != 0 {
+			text += fmt.Sprintf(" spans %s to %s", clock(in.From), clock(in.To))
 		}
 		if in := s.Interval; in.From != 0 {
 			text += fmt.Sprintf(" from %s to %s %d Wh", clock(in.From), clock(in.To), in.Energy)
 		}
 		parts = append(parts, text)
 	}
-	for _, l := range h.Loads {
-		parts = append(parts, fmt.Sprintf("load %s peak %d W sampled %015b charging %015b",
-			clock(l.Start), l.Peak, l.Sampled, l.Charging))
+	for i := range h.Loads {
+		parts = append(parts, "load "+showQuarter(&h.Loads[i]))
+	}
+	if h.Heard != 0 {
+		parts = append(parts, "heard "+clock(h.Heard))
 	}
 	if h.Through {
 		parts = append(parts, "heard of after it")
@@ -288,8 +322,15 @@ func reasons(list []chargestream.HoldReason) string {
 
 // showBill writes an invoice in one line, without its id, which hangs on every field.
 func showBill(v *chargestream.Invoice) string {
-	return fmt.Sprintf("%s %s revision %d: %s %s, %s%s\n", v.Kind, v.SessionID, v.Revision,
-		v.TotalInclVAT, v.Currency, v.Status, reasons(v.HoldReasons))
+	return fmt.Sprintf("%s %s revision %d of %s: %s%s, %s%s\n", v.Kind, v.SessionID, v.Revision,
+		clock(v.IssuedAt), v.TotalInclVAT, currencyOf(v), v.Status, reasons(v.HoldReasons))
+}
+
+func currencyOf(v *chargestream.Invoice) string {
+	if v.Currency == "" {
+		return ""
+	}
+	return " " + v.Currency
 }
 
 func showInvoice(v *chargestream.Invoice) string {
@@ -298,6 +339,12 @@ func showInvoice(v *chargestream.Invoice) string {
 	fmt.Fprintf(&b, "  %s, connector %s, %s to %s, %d s, %d Wh%s\n", v.UserID, v.ConnectorID,
 		clock(v.StartTime), clock(v.EndTime), v.DurationSeconds, v.Energy,
 		flagged("estimated", v.Estimated))
+	if v.ParkingSeconds != 0 {
+		fmt.Fprintf(&b, "  parked for %d s\n", v.ParkingSeconds)
+	}
+	for _, d := range v.Decisions {
+		fmt.Fprintf(&b, "  %s %s by %s at %s\n", d.Action, d.DecisionID, d.By, clock(d.DecidedAt))
+	}
 	for _, l := range v.Lines {
 		fmt.Fprintf(&b, "  %-6s %s %s at %s: %s + %s %% %s = %s\n", l.Dimension, l.Quantity, l.Unit,
 			l.UnitPrice, l.ExclVAT, l.VATPercent, l.VAT, l.InclVAT)

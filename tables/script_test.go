@@ -1,10 +1,10 @@
 package tables_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,7 +30,10 @@ import (
 //	record SESSION USER CONNECTOR TIME TIME [energy=WH] [meter=WH]
 //	meter CONNECTOR TIME [SESSION] [wh=WH] [w=W] [soc=PERMILLE]
 //	heartbeat TIME
-//	tariff CURRENCY [DIMENSION PRICE VAT STEP]...
+//	decision ID ACTION SESSION TIME [holds=REASON,...] [energy=WH] [from=TIME] [to=TIME]
+//	    [user=USER] [tariff=ID]
+//	tariff CURRENCY [DIMENSION PRICE VAT STEP]... [id=ID] [valid=TIME] [arrival=TIME]
+//	registry [tariff=ID] [zone=NAME] [power=W] [arrival=TIME]
 //	fire TIME               moves stream time on: whatever is due by then is done
 //	row                     prints the station's row
 //	effects                 prints the parts that the station handed on since the last effects
@@ -39,7 +42,11 @@ import (
 //	session SESSION         prints a row
 //	hour CONNECTOR TIME     prints a row
 //	utilization CONNECTOR TIME
-//	invoice SESSION         prints the bill as it is now
+//	invoice SESSION         prints the bill that is live now
+//	parking SESSION         prints how long of it is billed as parking
+//
+// A tariff or an entry of the registry is known since the day before, but for arrival=TIME. The
+// station names the tariff t until its registry says otherwise.
 func TestScripts(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join("testdata", "*", "*.txt"))
 	if err != nil || len(paths) == 0 {
@@ -94,21 +101,34 @@ func runScript(t *testing.T, path string) {
 	}
 }
 
-// script is what a script has come to: the tables of one station, with what passes between them.
+// script is what a script has come to.
 type script struct {
-	station  *tables.Station
-	sessions map[chargestream.SessionID]*tables.Session
-	hours    map[tables.HourKey]*tables.Hour
-	tariff   *chargestream.TariffHistory
-	queue    []func() // what was handed on and is not merged yet, in its order
-	effects  []string
-	told     []string
-	now      chargestream.Millis // arrival of the last event, or stream time of the last firing
+	*pump
+	shelf   *shelf
+	effects []string
+	told    []string
 }
 
 func newScript() *script {
-	return &script{station: &tables.Station{}, hours: map[tables.HourKey]*tables.Hour{},
-		sessions: map[chargestream.SessionID]*tables.Session{}}
+	s := &script{shelf: newShelf()}
+	s.pump = newPump(s.shelf)
+	s.handed = s.note
+	s.anomaly = func(a chargestream.Anomaly) { s.told = append(s.told, showAnomaly(&a)) }
+	s.invoice = func(v chargestream.Invoice) { s.told = append(s.told, showBill(&v)) }
+	return s
+}
+
+// note keeps what the station handed on.
+func (s *script) note(out *tables.StationEffects) {
+	for i := range out.Sessions {
+		p := &out.Sessions[i]
+		s.effects = append(s.effects, fmt.Sprintf("session %s: %s\n", p.ID, showSession(&p.Row)))
+	}
+	for i := range out.Hours {
+		p := &out.Hours[i]
+		s.effects = append(s.effects, fmt.Sprintf("hour %s: %s\n", showKey(p.Key),
+			showHour(&p.Row)))
+	}
 }
 
 // words are the arguments of a command: those in order, and those with a name.
@@ -214,8 +234,42 @@ func (w *words) event(command string) chargestream.Event {
 			SoC:       number[chargestream.Permille](w, "soc")}
 	case "heartbeat":
 		return &chargestream.Heartbeat{StationID: "st", Time: w.time()}
+	case "decision":
+		return w.decision()
 	}
 	return nil
+}
+
+func (w *words) decision() *chargestream.Decision {
+	d := &chargestream.Decision{StationID: "st", DecisionID: w.next(),
+		Action: chargestream.DecisionAction(w.next()), SessionID: chargestream.SessionID(w.next()),
+		Time: w.time(), By: "ada", Reason: "seen",
+		Correction: chargestream.Correction{Energy: number[chargestream.WattHours](w, "energy"),
+			StartTime: w.optionalTime("from"), EndTime: w.optionalTime("to"),
+			UserID:   chargestream.UserID(w.named["user"]),
+			TariffID: chargestream.TariffID(w.named["tariff"])}}
+	if holds := w.named["holds"]; holds != "" {
+		for _, reason := range strings.Split(holds, ",") {
+			d.Holds = append(d.Holds, chargestream.HoldReason(reason))
+		}
+	}
+	return d
+}
+
+// optionalTime is the time of a name, zero where it is not given.
+func (w *words) optionalTime(name string) chargestream.Millis {
+	if text, ok := w.named[name]; ok {
+		return w.parseTime(text)
+	}
+	return 0
+}
+
+// arrival is when reference data arrived: the day before, where nothing else is said.
+func (w *words) arrival() chargestream.Millis {
+	if _, ok := w.named["arrival"]; ok {
+		return w.optionalTime("arrival")
+	}
+	return yesterday
 }
 
 func (w *words) start() *chargestream.SessionStart {
@@ -248,11 +302,13 @@ func (s *script) run(fields []string) (string, error) {
 	}
 	switch fields[0] {
 	case "fire":
-		s.now = w.time()
-		s.fire()
+		s.fire(w.time())
 		return "", w.err
 	case "tariff":
-		s.tariff = w.tariff()
+		s.publish(w)
+		return "", w.err
+	case "registry":
+		s.register(w)
 		return "", w.err
 	}
 	out := s.print(fields[0], w)
@@ -262,133 +318,50 @@ func (s *script) run(fields []string) (string, error) {
 	return out, w.err
 }
 
-func (w *words) tariff() *chargestream.TariffHistory {
+// publish makes a tariff known, and, where there is no entry for the station yet, that it names t.
+func (s *script) publish(w *words) {
 	currency := w.next()
-	var components []chargestream.PriceComponent
+	var components []component
 	for len(w.list) > 0 {
-		kind, price, vat := w.next(), w.next(), w.next()
+		c := component{Type: w.next(), Price: json.Number(w.next()), VAT: json.Number(w.next())}
 		step, err := strconv.ParseInt(w.next(), 10, 64)
 		if err != nil {
 			w.err = err
 		}
-		components = append(components, priced(kind, price, vat, step))
+		c.Step = step
+		components = append(components, c)
 	}
-	return tariffOf(currency, components...)
-}
-
-func (s *script) fold(event chargestream.Event) {
-	before := s.station.Anomalies()
-	var out tables.StationEffects
-	s.station.Fold(event, s.now, &out)
-	s.handOn(&out)
-	s.tell(before, s.station.Anomalies())
-}
-
-// fire does what is due at the stations, and closes the windows whose grace is over.
-func (s *script) fire() {
-	for due := s.station.Due(); due != 0 && due <= s.now; due = s.station.Due() {
-		var out tables.StationEffects
-		s.station.Fire(s.now, &out)
-		s.handOn(&out)
+	id, valid := chargestream.TariffID("t"), yesterday
+	if name, ok := w.named["id"]; ok {
+		id = chargestream.TariffID(name)
 	}
-	for key, row := range s.hours {
-		if due := row.Due(key); due != 0 && due <= s.now {
-			row.Closed = true
-		}
+	if _, ok := w.named["valid"]; ok {
+		valid = w.optionalTime("valid")
+	}
+	s.shelf.publish(w.arrival(), id, versionOf(valid, currency, components...))
+	if s.shelf.references["st"] == nil {
+		s.shelf.register(yesterday, &chargestream.StationInfo{StationID: "st", TariffID: "t"})
 	}
 }
 
-// handOn passes the parts on to the sessions and the windows, and theirs to each other.
-func (s *script) handOn(out *tables.StationEffects) {
-	for i := range out.Sessions {
-		p := &out.Sessions[i]
-		s.effects = append(s.effects, fmt.Sprintf("session %s: %s\n", p.ID, showSession(&p.Row)))
+func (s *script) register(w *words) {
+	info := &chargestream.StationInfo{StationID: "st", TimeZone: w.named["zone"],
+		TariffID: chargestream.TariffID(w.named["tariff"])}
+	if power := number[chargestream.Watts](w, "power"); power != nil {
+		info.MaxPower = *power
 	}
-	for i := range out.Hours {
-		p := &out.Hours[i]
-		s.effects = append(s.effects, fmt.Sprintf("hour %s: %s\n", showKey(p.Key),
-			showHour(&p.Row)))
-	}
-	s.send(out.Sessions, out.Hours)
-	for len(s.queue) > 0 {
-		merge := s.queue[0]
-		s.queue = s.queue[1:]
-		merge()
-	}
+	s.shelf.register(w.arrival(), info)
 }
 
-func (s *script) send(sessions []tables.SessionPart, hours []tables.HourPart) {
-	for i := range sessions {
-		s.queue = append(s.queue, func() { s.mergeSession(&sessions[i]) })
-	}
-	for i := range hours {
-		s.queue = append(s.queue, func() { s.mergeHour(&hours[i]) })
-	}
-}
-
-func (s *script) mergeSession(p *tables.SessionPart) {
-	row := s.sessions[p.ID]
+// live is the invoice of a session that is not credited; nil for none.
+func (s *script) live(id chargestream.SessionID) *chargestream.Invoice {
+	row := s.sessions[id]
 	if row == nil {
-		row = &tables.Session{}
+		return nil
 	}
-	before := must(tables.DecodeSession(row.Append(nil)))
-	row.Merge(&p.Row)
-	s.sessions[p.ID] = row
-	hours := row.Intervals(p.ID)
-	if slices.EqualFunc(hours, before.Intervals(p.ID), func(a, b tables.HourPart) bool {
-		return a.Key == b.Key && a.Row.Stays[0].Interval == b.Row.Stays[0].Interval
-	}) {
-		hours = nil
+	history := must(row.History(id, s.book, row.Told))
+	if len(history) == 0 {
+		return nil
 	}
-	asks := func(s *tables.Session) bool {
-		return s.Settled && len(s.Starts) > 0 && len(s.Ends) > 0
-	}
-	if asks(row) && !asks(before) {
-		start := &row.Starts[0]
-		hours = append(hours, tables.HourPart{Check: p.ID, Key: tables.HourKey{StationID: "st",
-			ConnectorID: start.ConnectorID, Start: start.At.Truncate(chargestream.Hour)}})
-	}
-	s.send(nil, hours)
-	s.tell(before.Anomalies(p.ID), row.Anomalies(p.ID))
-	s.bill(p.ID, before, row)
-}
-
-func (s *script) mergeHour(p *tables.HourPart) {
-	row := s.hours[p.Key]
-	if row == nil {
-		row = &tables.Hour{}
-	}
-	before := must(tables.DecodeHour(row.Append(nil)))
-	row.Merge(&p.Row)
-	s.hours[p.Key] = row
-	s.tell(before.Overlaps(p.Key), row.Overlaps(p.Key))
-	answers := row.Verdicts(before)
-	if p.Check != "" {
-		answers = append(answers, tables.SessionPart{ID: p.Check,
-			Row: tables.Session{Verdict: row.Verdict(p.Check)}})
-	}
-	s.send(answers, nil)
-}
-
-// tell notes what changed of the anomalies.
-func (s *script) tell(before, now []chargestream.Anomaly) {
-	for _, a := range tables.AnomalyChanges(before, now, s.now) {
-		s.told = append(s.told, showAnomaly(&a))
-	}
-}
-
-// bill notes what changed of a session's invoice.
-func (s *script) bill(id chargestream.SessionID, before, row *tables.Session) {
-	old, sent := before.Invoice(id, s.tariff)
-	now, due := row.Invoice(id, s.tariff)
-	if sent && due && old.InvoiceID == now.InvoiceID {
-		return
-	}
-	if sent {
-		note := tables.CreditNote(old)
-		s.told = append(s.told, showBill(&note))
-	}
-	if due {
-		s.told = append(s.told, showBill(&now))
-	}
+	return &history[len(history)-1]
 }

@@ -2,6 +2,7 @@ package tables
 
 import (
 	"cmp"
+	"slices"
 
 	"chargestream"
 )
@@ -9,23 +10,97 @@ import (
 // SessionQuartersMax bounds the quarter hours of one session: those of a week.
 const SessionQuartersMax = 7 * 24 * 4
 
+// Bounds of what a session keeps besides its quarter hours.
+const (
+	// SessionDecisionsMax: a bill about which more was decided is for a court.
+	SessionDecisionsMax = 32
+	// SessionTransitionsMax: the status reports of a month in which one comes every five minutes.
+	// What is beyond it is not looked at, and so makes no parking.
+	SessionTransitionsMax = 8192
+	// SessionSignedMax: begin, end, and one for each change of tariff; each may have some KiB.
+	SessionSignedMax = 16
+	// SessionSignedBytesMax bounds their bytes: an invoice names them, and JSON may write one byte
+	// as six.
+	SessionSignedBytesMax = 96 << 10
+)
+
 // Session is the row of the sessions table, and a part of one.
 type Session struct {
 	StationID chargestream.StationID
 	Starts    []Start   // the first to arrive counts
 	Ends      []End     // the first to arrive counts
-	Quarters  []Quarter // by Start
+	Quarters  []Quarter // by Start: samples that name the session
 	// Low is the earliest moment that any claim told, LastStart the latest start, LastEnd the
 	// latest end, those included that are not kept: they bound the windows that were ever told of
 	// the session.
 	Low, LastStart, LastEnd chargestream.Millis
 	Verdict                 Verdict
-	// Settled: the session ended longer than the grace ago.
-	Settled bool
-	// Overdue: the session has no end, a day after its start. An end, whenever it comes, makes
-	// this false, so that every order leaves the same row.
-	Overdue bool
+	Hours                   []SessionHour // by connector and Start: what the windows answered
+	Decisions               []Decision    // by arrival and id
+	Signed                  []Signed      // by time
+	// Heard is the moment up to which all that arrived is known.
+	Heard chargestream.Millis
+	// Told is the moment up to which documents were sent, Shift by how much their revisions are
+	// above their places in the list, and Seen the reference data that they were made by: see
+	// Bill. They are no facts.
+	Told  chargestream.Millis
+	Shift int
+	Seen  []Seen
 }
+
+// Decision is a decision with its arrival.
+type Decision struct {
+	Arrival chargestream.Millis
+	chargestream.Decision
+}
+
+func compareDecisions(a, b *Decision) int {
+	return cmp.Or(cmp.Compare(a.Arrival, b.Arrival), cmp.Compare(a.DecisionID, b.DecisionID),
+		cmp.Compare(a.Action, b.Action), cmp.Compare(a.Time, b.Time), cmp.Compare(a.By, b.By),
+		cmp.Compare(a.Reason, b.Reason), slices.Compare(a.Holds, b.Holds),
+		compareCorrections(&a.Correction, &b.Correction))
+}
+
+func compareCorrections(a, b *chargestream.Correction) int {
+	return cmp.Or(compareOptional(a.Energy, b.Energy), cmp.Compare(a.StartTime, b.StartTime),
+		cmp.Compare(a.EndTime, b.EndTime), cmp.Compare(a.UserID, b.UserID),
+		cmp.Compare(a.TariffID, b.TariffID))
+}
+
+// mergeDecision adds a decision. The same id is the same decision: the one that arrived first.
+func mergeDecision(list []Decision, d Decision) []Decision {
+	for i := range list {
+		if list[i].DecisionID != d.DecisionID {
+			continue
+		}
+		if compareDecisions(&list[i], &d) <= 0 {
+			return list
+		}
+		list = slices.Delete(list, i, i+1)
+		break
+	}
+	list = insertSorted(list, d, compareDecisions, func(_, _ *Decision) {})
+	return list[:min(len(list), SessionDecisionsMax)]
+}
+
+// Signed is a signed meter value, byte for byte.
+type Signed struct {
+	At, Arrival chargestream.Millis
+	Text        string
+}
+
+func signedOf(text string, at, arrival chargestream.Millis) []Signed {
+	if text == "" {
+		return nil
+	}
+	return []Signed{{At: at, Arrival: arrival, Text: text}}
+}
+
+func compareSigned(a, b *Signed) int {
+	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Text, b.Text))
+}
+
+func mergeSigned(into, from *Signed) { into.Arrival = least(into.Arrival, from.Arrival) }
 
 // Verdict tells whether a session is a copy of another.
 type Verdict struct {
@@ -41,10 +116,12 @@ type Verdict struct {
 type Origin struct {
 	Arrival chargestream.Millis
 	ID      chargestream.SessionID
+	At      chargestream.Millis // the start that both told
 }
 
 func compareOrigins(a, b *Origin) int {
-	return cmp.Or(cmp.Compare(a.Arrival, b.Arrival), cmp.Compare(a.ID, b.ID))
+	return cmp.Or(cmp.Compare(a.Arrival, b.Arrival), cmp.Compare(a.ID, b.ID),
+		cmp.Compare(a.At, b.At))
 }
 
 func (v *Verdict) merge(o *Verdict) {
@@ -62,10 +139,24 @@ func (v *Verdict) clear(starts []Start) {
 	if len(starts) == 0 || v.DuplicateOf.ID == "" {
 		return
 	}
-	own := Origin{Arrival: starts[0].Arrival, ID: v.Self}
+	own := Origin{Arrival: starts[0].Arrival, ID: v.Self, At: v.DuplicateOf.At}
 	if compareOrigins(&own, &v.DuplicateOf) < 0 {
 		v.Self, v.DuplicateOf = "", Origin{}
 	}
+}
+
+// Admit makes room for a part, or refuses it: a session is of one station, whose numbers another
+// station may use for sessions of its own. A station that told a start or an end counts before one
+// that told neither, and of two that did the first to be read.
+func (s *Session) Admit(part *Session) bool {
+	switch {
+	case part.StationID == "" || s.StationID == "" || part.StationID == s.StationID:
+		return true
+	case len(s.Starts)+len(s.Ends) > 0 || len(part.Starts)+len(part.Ends) == 0:
+		return false
+	}
+	*s = Session{}
+	return true
 }
 
 // Merge joins another part of the same session into s.
@@ -87,8 +178,60 @@ func (s *Session) Merge(o *Session) {
 	s.Quarters = s.Quarters[:min(len(s.Quarters), SessionQuartersMax)]
 	s.Verdict.merge(&o.Verdict)
 	s.Verdict.clear(s.Starts)
-	s.Settled = s.Settled || o.Settled
-	s.Overdue = (s.Overdue || o.Overdue) && len(s.Ends) == 0
+	s.mergeBilling(o)
+}
+
+func (s *Session) mergeBilling(o *Session) {
+	for _, h := range o.Hours {
+		s.Hours = insertSorted(s.Hours, h, compareSessionHours, mergeSessionHours)
+	}
+	s.boundHours()
+	for _, d := range o.Decisions {
+		s.Decisions = mergeDecision(s.Decisions, d)
+	}
+	for _, v := range o.Signed {
+		s.Signed = insertSorted(s.Signed, v, compareSigned, mergeSigned)
+	}
+	s.Heard, s.Told = max(s.Heard, o.Heard), max(s.Told, o.Told)
+	s.Shift = max(s.Shift, o.Shift)
+	s.boundSigned()
+}
+
+// boundSigned keeps the signed values within what an invoice may hold: the first and the last, as
+// begin and end matter most.
+func (s *Session) boundSigned() {
+	if most := SessionSignedMax / 2; len(s.Signed) > SessionSignedMax {
+		s.Signed = slices.Delete(s.Signed, most, len(s.Signed)-most)
+	}
+	total := 0
+	for i := range s.Signed {
+		total += len(s.Signed[i].Text)
+	}
+	for total > SessionSignedBytesMax {
+		middle := len(s.Signed) / 2
+		total -= len(s.Signed[middle].Text)
+		s.Signed = slices.Delete(s.Signed, middle, middle+1)
+	}
+}
+
+// boundHours keeps the answers of the windows within what a row may hold.
+func (s *Session) boundHours() {
+	transitions, loads := SessionTransitionsMax, 2*SessionQuartersMax
+	for i := range s.Hours {
+		h := &s.Hours[i]
+		h.Transitions = h.Transitions[:min(len(h.Transitions), transitions)]
+		h.Loads = h.Loads[:min(len(h.Loads), loads)]
+		transitions, loads = transitions-len(h.Transitions), loads-len(h.Loads)
+	}
+}
+
+// Transitions is how many status reports the windows answered with.
+func (s *Session) Transitions() int {
+	n := 0
+	for i := range s.Hours {
+		n += len(s.Hours[i].Transitions)
+	}
+	return n
 }
 
 // ConnectorID is where the session was: what its start says, else its end; empty for neither.
@@ -107,72 +250,37 @@ func (s *Session) Phase() chargestream.SessionPhase {
 	switch {
 	case len(s.Starts) == 0:
 		return chargestream.PhaseOrphan
-	case len(s.Ends) == 0 && s.Overdue:
+	case len(s.Ends) == 0 && s.overdue():
 		return chargestream.PhaseOverdue
 	case len(s.Ends) == 0:
 		return chargestream.PhaseActive
-	case s.Settled:
+	case s.Heard >= s.due():
 		return chargestream.PhaseSettled
 	}
 	return chargestream.PhaseEnded
 }
 
-// lateEnd tells whether the end arrived only after the session had been called overdue.
-func (s *Session) lateEnd() bool {
-	return len(s.Starts) > 0 && len(s.Ends) > 0 &&
-		s.Ends[0].Arrival >= overdueAt(s.Starts[0].At, s.Starts[0].Arrival)+FireDelay
+// due is when the session is settled, if both its start and its end are known.
+func (s *Session) due() chargestream.Millis { return max(s.Starts[0].known(), s.Ends[0].known()) }
+
+// overdue tells whether the session's end is missed.
+func (s *Session) overdue() bool {
+	return len(s.Ends) == 0 && s.Heard >= overdueAt(s.Starts[0].At, s.Starts[0].Arrival)
 }
 
-// FireDelay is how much later than due a timer fires, on purpose: so that races between topics
-// that are read live do not show in what was settled.
-const FireDelay = chargestream.Second
-
-// Anomalies are those of the session: a pure function of its row.
-func (s *Session) Anomalies(id chargestream.SessionID) []chargestream.Anomaly {
-	var anomalies []chargestream.Anomaly
-	add := func(kind chargestream.AnomalyKind, opened, closed chargestream.Millis,
-		evidence map[string]string) {
-		anomalies = append(anomalies, chargestream.Anomaly{
-			AnomalyID: string(kind) + "/" + string(id), Kind: kind,
-			Severity: chargestream.SeverityWarning, StationID: s.StationID,
-			ConnectorID: s.ConnectorID(), SessionID: id, OpenedAt: opened, ClosedAt: closed,
-			BillingHold: closed == 0 || kind != chargestream.AnomalyNotEnded, Evidence: evidence})
-	}
-	if len(s.Starts) > 0 && (s.Overdue || s.lateEnd()) {
-		var closed chargestream.Millis
-		if len(s.Ends) > 0 {
-			closed = s.Ends[0].Arrival
-		}
-		add(chargestream.AnomalyNotEnded, overdueAt(s.Starts[0].At, s.Starts[0].Arrival), closed,
-			map[string]string{"start_time": s.Starts[0].At.String()})
-	}
-	if at, evidence := s.regression(); at != 0 {
-		add(chargestream.AnomalyMeterRegression, at, 0, evidence)
-	}
-	if len(s.Starts) > 1 {
-		add(chargestream.AnomalyConflict, s.Starts[1].Arrival, 0, map[string]string{
-			"start_time": s.Starts[0].At.String(), "other_start_time": s.Starts[1].At.String()})
-	} else if len(s.Ends) > 1 {
-		add(chargestream.AnomalyConflict, s.Ends[1].Arrival, 0, map[string]string{
-			"end_time": s.Ends[0].At.String(), "other_end_time": s.Ends[1].At.String()})
-	}
-	return anomalies
-}
-
-// State is the session as the views tell it.
+// State is the session as the views tell it. What holds its bill is in its invoice.
 func (s *Session) State(id chargestream.SessionID) chargestream.SessionState {
 	state := chargestream.SessionState{SessionID: id, StationID: s.StationID,
-		ConnectorID: s.ConnectorID(), Phase: s.Phase(), DuplicateOf: s.Verdict.DuplicateOf.ID,
-		HoldReasons: s.holdReasons()}
+		ConnectorID: s.ConnectorID(), Phase: s.Phase(), DuplicateOf: s.Verdict.DuplicateOf.ID}
 	if len(s.Starts) > 0 {
 		state.UserID, state.StartTime = s.Starts[0].UserID, s.Starts[0].At
 	}
 	if len(s.Ends) > 0 {
 		state.EndTime, state.EndReason = s.Ends[0].At, s.Ends[0].Reason
 	}
-	energy := s.energy()
-	if energy.known {
-		state.Energy, state.Estimated = &energy.total, energy.estimated
+	if e := s.meter().energy(); e.known {
+		state.Energy, state.Estimated = &e.total, e.estimated
 	}
+	state.HoldReasons = s.doubts()
 	return state
 }

@@ -15,8 +15,11 @@ const (
 	// StationPendingMax: sessions of the last day; a connector that is used every five minutes
 	// day and night reaches it.
 	StationPendingMax = 288
-	statusesMax       = 4
-	skewDaysMax       = 8
+	// StationTicksMax: late facts that are told at the end of their quarter hour. A station that
+	// was offline for a day tells of a hundred sessions and windows.
+	StationTicksMax = 256
+	statusesMax     = 4
+	skewDaysMax     = 8
 )
 
 // Station is the row of the stations table: what is known of one station now.
@@ -25,6 +28,7 @@ type Station struct {
 	LastSeen   chargestream.Millis
 	Connectors []Connector // by ConnectorID
 	Pending    []Pending   // by ID and time
+	Ticks      []Tick      // by time
 	Skews      []SkewDay   // by Day, the latest skewDaysMax
 	ID         chargestream.StationID
 }
@@ -46,6 +50,8 @@ type Connector struct {
 	// Slot is the newest quarter: later samples of it are merged here.
 	Slot        Quarter
 	SlotSession chargestream.SessionID
+	// SlotTold: the slot was handed on because its time was over, while the station was silent.
+	SlotTold bool
 }
 
 // Status is a status report as it is kept.
@@ -69,11 +75,43 @@ type RunningSession struct {
 // of its own, so that what is pending is a set that every order of the claims agrees on.
 type Pending struct {
 	ID          chargestream.SessionID
-	Start       chargestream.Millis      // zero in an end
-	End         chargestream.Millis      // zero in a start
-	Arrival     chargestream.Millis      // of a start
+	Start       chargestream.Millis // zero in an end
+	End         chargestream.Millis // zero in a start
+	Arrival     chargestream.Millis
 	ConnectorID chargestream.ConnectorID // empty in an end that named none
 	Settled     bool
+}
+
+// Tick is a moment from which a late fact, or a decision, is known: then the session that it is of,
+// or the window where no session is named, is told that all is known up to that moment.
+type Tick struct {
+	At          chargestream.Millis
+	ID          chargestream.SessionID   // empty where a window is meant
+	ConnectorID chargestream.ConnectorID // of the window
+	Hour        chargestream.Millis      // of the window
+}
+
+func compareTicks(a, b *Tick) int {
+	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID),
+		cmp.Compare(a.ConnectorID, b.ConnectorID), cmp.Compare(a.Hour, b.Hour))
+}
+
+// tick notes a moment; zero is none.
+func (s *Station) tick(t Tick) {
+	if t.At != 0 {
+		s.Ticks = insertSorted(s.Ticks, t, compareTicks, func(_, _ *Tick) {})
+	}
+}
+
+// tickSession notes the moment from which a fact of a session is known, if it is late.
+func (s *Station) tickSession(id chargestream.SessionID, at, arrival chargestream.Millis) {
+	s.tick(Tick{At: lateMoment(at, arrival), ID: id})
+}
+
+// tickHour notes the moment from which a fact of a connector is known, if it is late.
+func (s *Station) tickHour(id chargestream.ConnectorID, at, arrival chargestream.Millis) {
+	s.tick(Tick{At: lateMoment(at, arrival), ConnectorID: id,
+		Hour: at.Truncate(chargestream.Hour)})
 }
 
 // SkewDay is a UTC day on which events came from a clock that was too far ahead.
@@ -99,6 +137,11 @@ type SessionPart struct {
 // are appended to out.
 func (s *Station) Fold(event chargestream.Event, arrival chargestream.Millis, out *StationEffects) {
 	s.ID = event.Station()
+	if d, ok := event.(*chargestream.Decision); ok {
+		// Somebody decided: nothing was heard of the station.
+		s.foldDecision(d, arrival, out)
+		return
+	}
 	if ahead := event.At() - arrival; skewed(event.At(), arrival) {
 		s.noteSkew(arrival, ahead)
 	}
@@ -107,14 +150,14 @@ func (s *Station) Fold(event chargestream.Event, arrival chargestream.Millis, ou
 	case *chargestream.StatusReport:
 		s.foldStatus(e, arrival, out)
 	case *chargestream.MeterValue:
-		s.foldMeter(e, out)
+		s.foldMeter(e, arrival, out)
 	case *chargestream.SessionStart:
-		s.foldStart(e, arrival, out)
+		s.foldStart(e, e.Time, arrival, out)
 	case *chargestream.SessionEnd:
-		s.foldEnd(e, arrival, out)
+		s.foldEnd(e, e.Time, arrival, out)
 	case *chargestream.SessionRecord:
-		s.foldStart(&e.Start, arrival, out)
-		s.foldEnd(&e.End, arrival, out)
+		s.foldStart(&e.Start, e.At(), arrival, out)
+		s.foldEnd(&e.End, e.At(), arrival, out)
 	case *chargestream.Heartbeat:
 	}
 }
@@ -215,6 +258,7 @@ func (s *Station) foldStatus(
 	t := transitionOf(&st)
 	t.Arrival = arrival
 	out.hour(s.ID, c.ID, hour, Hour{Transitions: []Transition{t}, Through: hour < now})
+	s.tickHour(c.ID, st.At, arrival)
 	// A late report also changes what was brought into the hours after it, up to the next one.
 	next := hour + chargestream.Hour
 	for ; next <= now && believed(st.At, next); next += chargestream.Hour {
@@ -247,14 +291,23 @@ func (c *Connector) addStatus(st Status) {
 	}
 }
 
+// foldStart folds a start, which may have been told only later, with the end.
 func (s *Station) foldStart(
 	e *chargestream.SessionStart,
-	arrival chargestream.Millis,
+	told, arrival chargestream.Millis,
 	out *StationEffects,
 ) {
-	claim := Start{Arrival: arrival, At: e.Time, ConnectorID: e.ConnectorID, UserID: e.UserID,
-		Meter: e.Meter}
-	out.session(e.SessionID, Session{StationID: s.ID, Starts: []Start{claim}})
+	claim := Start{
+		Arrival:     arrival,
+		At:          e.Time,
+		Told:        told,
+		ConnectorID: e.ConnectorID,
+		UserID:      e.UserID,
+		Meter:       e.Meter,
+	}
+	out.session(e.SessionID, Session{StationID: s.ID, Starts: []Start{claim},
+		Signed: signedOf(e.Signed, e.Time, arrival)})
+	s.tickSession(e.SessionID, told, arrival)
 	out.hour(s.ID, e.ConnectorID, e.Time.Truncate(chargestream.Hour), Hour{Stays: []Stay{{
 		ID: e.SessionID, Begins: []Begin{{At: e.Time, Arrival: arrival}}}}})
 	c := s.connector(e.ConnectorID)
@@ -275,7 +328,8 @@ func (s *Station) pendStart(p Pending, out *StationEffects) {
 		if end.ID != p.ID || end.End < p.Start {
 			continue
 		}
-		ended = true
+		ended = ended || end.Arrival <= overdueAt(p.Start, p.Arrival)
+		s.tellSpan(&p, end, out)
 		if end.ConnectorID == "" {
 			s.end(s.connector(p.ConnectorID), end.End, out)
 		}
@@ -297,7 +351,8 @@ func (s *Station) pendEnd(p Pending, out *StationEffects) {
 		if p.ConnectorID == "" {
 			s.end(s.connector(start.ConnectorID), p.End, out)
 		}
-		return true
+		s.tellSpan(&start, &p, out)
+		return p.Arrival <= overdueAt(start.Start, start.Arrival) // else it was missed before
 	})
 	// A session that ran for longer than a day is pending no more; the connector may still know it.
 	for i := range s.Connectors {
@@ -307,6 +362,15 @@ func (s *Station) pendEnd(p Pending, out *StationEffects) {
 		}
 	}
 	s.pend(p)
+}
+
+// tellSpan tells the windows that a session touches when it was.
+func (s *Station) tellSpan(start, end *Pending, out *StationEffects) {
+	in := Interval{From: start.Start, To: end.End, StartArrival: start.Arrival,
+		EndArrival: end.Arrival, Due: max(start.known(), knownFrom(end.End, end.Arrival))}
+	for _, hour := range windowsOf(in.From, in.From, in.To) {
+		out.hour(s.ID, start.ConnectorID, hour, Hour{Stays: []Stay{{ID: start.ID, Span: in}}})
+	}
 }
 
 func (s *Station) pend(p Pending) {
@@ -327,12 +391,40 @@ func compareRunning(a, b *RunningSession) int {
 
 func (s *Station) foldEnd(
 	e *chargestream.SessionEnd,
-	arrival chargestream.Millis,
+	told, arrival chargestream.Millis,
 	out *StationEffects,
 ) {
 	out.session(e.SessionID, Session{StationID: s.ID, Ends: []End{{Arrival: arrival, At: e.Time,
-		ConnectorID: e.ConnectorID, Energy: e.Energy, Meter: e.Meter, Reason: e.Reason}}})
-	s.pendEnd(Pending{ID: e.SessionID, End: e.Time, ConnectorID: e.ConnectorID}, out)
+		Told: told, ConnectorID: e.ConnectorID, Energy: e.Energy, Meter: e.Meter,
+		Reason: e.Reason}},
+		Signed: signedOf(e.Signed, e.Time, arrival)})
+	s.tickSession(e.SessionID, told, arrival)
+	s.pendEnd(Pending{ID: e.SessionID, End: e.Time, ConnectorID: e.ConnectorID,
+		Arrival: arrival}, out)
+}
+
+// decisionOf is a decision as a session keeps it: the session knows its station and its own id.
+func decisionOf(e *chargestream.Decision, arrival chargestream.Millis) Decision {
+	d := Decision{Arrival: arrival, Decision: *e}
+	d.StationID, d.SessionID = "", ""
+	return d
+}
+
+// foldDecision hands a decision on to its session, in its place among the session's facts.
+func (s *Station) foldDecision(
+	e *chargestream.Decision,
+	arrival chargestream.Millis,
+	out *StationEffects,
+) {
+	out.session(e.SessionID, Session{StationID: s.ID,
+		Decisions: []Decision{decisionOf(e, arrival)}})
+	s.tick(Tick{At: arrival, ID: e.SessionID})
+	if end := e.Correction.EndTime; end != 0 {
+		s.tick(Tick{At: max(end+chargestream.Grace, arrival), ID: e.SessionID})
+	}
+	if start := e.Correction.StartTime; start != 0 && overdueAt(start, start) > arrival {
+		s.tick(Tick{At: overdueAt(start, start), ID: e.SessionID})
+	}
 }
 
 func (s *Station) end(c *Connector, at chargestream.Millis, out *StationEffects) {
@@ -352,14 +444,34 @@ func (s *Station) bound(c *Connector, at chargestream.Millis, out *StationEffect
 // over tells whether the quarter in the slot is over when the station was last seen at a moment:
 // a session began or ended after it began, or it has been full for a minute.
 func (c *Connector) over(seen chargestream.Millis) bool {
-	full := c.Slot.Start + chargestream.Quarter + chargestream.Minute
-	return c.Slot.From != 0 && (c.Slot.From <= c.Boundary || full <= seen)
+	return c.Slot.From != 0 && (c.Slot.From <= c.Boundary || c.full() <= seen)
 }
 
-func (s *Station) foldMeter(e *chargestream.MeterValue, out *StationEffects) {
+// full is when the quarter in the slot is surely over.
+func (c *Connector) full() chargestream.Millis {
+	return c.Slot.Start + chargestream.Quarter + chargestream.Minute
+}
+
+func (s *Station) foldMeter(
+	e *chargestream.MeterValue,
+	arrival chargestream.Millis,
+	out *StationEffects,
+) {
 	c := s.connector(e.ConnectorID)
 	c.addSample(e)
-	q := QuarterOf(e)
+	if e.Signed != "" && e.SessionID != "" {
+		out.session(e.SessionID, Session{StationID: s.ID,
+			Signed: signedOf(e.Signed, e.Time, arrival)})
+	}
+	q := QuarterOf(e, arrival)
+	if q.Late != 0 {
+		if e.SessionID != "" {
+			s.tickSession(e.SessionID, e.Time, arrival)
+		}
+		s.tickHour(c.ID, e.Time, arrival) // whatever session it names, another may have been there
+		out.quarter(s.ID, c.ID, e.SessionID, &q)
+		return
+	}
 	at := cmp.Or(cmp.Compare(q.Start, c.Slot.Start), cmp.Compare(e.SessionID, c.SlotSession))
 	switch {
 	case at < 0 && c.Slot.From != 0:
@@ -371,9 +483,9 @@ func (s *Station) foldMeter(e *chargestream.MeterValue, out *StationEffects) {
 		if c.Slot.From != 0 && !c.over(s.LastSeen) { // what is over was handed on
 			out.quarter(s.ID, c.ID, c.SlotSession, &c.Slot)
 		}
-		c.Slot, c.SlotSession = q, e.SessionID
+		c.Slot, c.SlotSession, c.SlotTold = q, e.SessionID, false
 	}
-	if c.over(s.LastSeen) {
+	if c.over(s.LastSeen) || c.SlotTold {
 		out.quarter(s.ID, c.ID, c.SlotSession, &c.Slot)
 	}
 }
@@ -421,6 +533,5 @@ func (out *StationEffects) quarter(
 	if session != "" {
 		out.session(session, Session{StationID: station, Quarters: []Quarter{*q}})
 	}
-	out.hour(station, connector, q.Start.Truncate(chargestream.Hour), Hour{Loads: []Load{{
-		Start: q.Start, Peak: q.Peak, Sampled: q.Sampled, Charging: q.Charging}}})
+	out.hour(station, connector, q.Start.Truncate(chargestream.Hour), Hour{Loads: []Quarter{*q}})
 }

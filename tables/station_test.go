@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"chargestream"
@@ -40,12 +41,26 @@ func foldAll(list []arrived, end chargestream.Millis) *folded {
 	}
 	for i := range out.Hours {
 		p := &out.Hours[i]
+		facts(&p.Row)
+		if len(p.Row.Append(nil)) == len((&tables.Hour{}).Append(nil)) && !p.Row.Through {
+			continue // it has nothing but a span
+		}
 		if f.hours[p.Key] == nil {
 			f.hours[p.Key] = &tables.Hour{}
 		}
 		f.hours[p.Key].Merge(&p.Row)
 	}
 	return f
+}
+
+// facts takes from a window what hangs on the order of reading: see tables.Facts.
+func facts(row *tables.Hour) {
+	for i := range row.Stays {
+		row.Stays[i].Span = tables.Interval{}
+	}
+	row.Stays = slices.DeleteFunc(row.Stays, func(s tables.Stay) bool {
+		return len(s.Begins) == 0 && s.Interval.From == 0
+	})
 }
 
 // differ tells where two stations, or what they handed on, differ; empty where they do not.
@@ -165,5 +180,115 @@ func TestStationIsBounded(t *testing.T) {
 	}
 	if n := len(row.Skews); n != 8 || row.Skews[n-1].Day != begin+19*chargestream.Day {
 		t.Errorf("skews %+v", row.Skews)
+	}
+}
+
+// foldLate folds two late facts of a session, and one of a window, that are known at two moments.
+func foldLate(row *tables.Station, out *tables.StationEffects) {
+	for _, late := range []chargestream.Millis{5 * hour, 4*hour + 1, 4*hour + quarter} {
+		row.Fold(&chargestream.SessionEnd{StationID: "st", SessionID: "s", ConnectorID: "1",
+			Time: begin + hour}, begin+late, out)
+	}
+	row.Fold(&chargestream.StatusReport{StationID: "st", ConnectorID: "1", Status: "free",
+		Time: begin + hour + minute}, begin+4*hour+2, out)
+	row.Fold(&chargestream.MeterValue{StationID: "st", ConnectorID: "2", Time: begin + 2*hour},
+		begin+4*hour+3, out)
+	row.Fold(&chargestream.MeterValue{StationID: "st", ConnectorID: "2", Time: begin + 2*hour,
+		SessionID: "t"}, begin+4*hour+3, out)
+	row.Fold(&chargestream.Decision{StationID: "st", SessionID: "d", DecisionID: "x",
+		Time: begin}, begin+4*hour+4, out)
+}
+
+// TestLateFactsTick holds that each late fact, and each decision, is told when it is known: to its
+// session, or to its window where it names none.
+func TestLateFactsTick(t *testing.T) {
+	row := &tables.Station{}
+	var out tables.StationEffects
+	foldLate(row, &out)
+	raster := begin + 4*hour + quarter
+	want := []tables.Tick{{At: begin + 4*hour + 4, ID: "d"},
+		{At: raster, ConnectorID: "1", Hour: begin + hour},
+		{At: raster, ConnectorID: "2", Hour: begin + 2*hour},
+		{At: raster, ID: "s"}, {At: raster, ID: "t"}, {At: begin + 5*hour, ID: "s"}}
+	if diff := gocmp.Diff(want, row.Ticks); diff != "" {
+		t.Error(diff)
+	}
+	out = tables.StationEffects{}
+	row.Fire(raster, &out)
+	heard := map[string]chargestream.Millis{}
+	for _, p := range out.Sessions {
+		if p.Row.Heard != 0 {
+			heard[string(p.ID)] = max(heard[string(p.ID)], p.Row.Heard)
+		}
+	}
+	for _, p := range out.Hours {
+		if p.Row.Heard != 0 {
+			heard[string(p.Key.ConnectorID)] = p.Row.Heard
+		}
+	}
+	told := map[string]chargestream.Millis{"d": begin + 4*hour + 4, "s": raster, "t": raster,
+		"1": raster, "2": raster}
+	if diff := gocmp.Diff(told, heard); diff != "" {
+		t.Error(diff)
+	}
+	if len(row.Ticks) != 1 || row.Ticks[0].At != begin+5*hour {
+		t.Errorf("ticks %+v", row.Ticks)
+	}
+}
+
+// TestTimelyFactsDoNotTick holds that what comes within the grace makes no tick.
+func TestTimelyFactsDoNotTick(t *testing.T) {
+	row := &tables.Station{}
+	var out tables.StationEffects
+	for _, e := range []chargestream.Event{
+		&chargestream.SessionStart{StationID: "st", SessionID: "s", ConnectorID: "1", Time: begin},
+		&chargestream.SessionEnd{StationID: "st", SessionID: "s", ConnectorID: "1", Time: begin},
+		&chargestream.StatusReport{StationID: "st", ConnectorID: "1", Status: "free", Time: begin},
+		&chargestream.MeterValue{StationID: "st", ConnectorID: "1", Time: begin},
+		&chargestream.Heartbeat{StationID: "st", Time: begin - hour}} {
+		row.Fold(e, begin+chargestream.Grace, &out)
+	}
+	if len(row.Ticks) != 0 {
+		t.Errorf("ticks %+v", row.Ticks)
+	}
+}
+
+// TestDecisionIsNoWordOfTheStation holds that a decision goes to its session, and says nothing of
+// whether the station is alive or its clock right.
+func TestDecisionIsNoWordOfTheStation(t *testing.T) {
+	row := &tables.Station{}
+	var out tables.StationEffects
+	row.Fold(&chargestream.Decision{StationID: "st", SessionID: "s", DecisionID: "d",
+		Time: begin + hour, By: "ada", Action: chargestream.ActionCancel}, begin, &out)
+	if row.LastSeen != 0 || len(row.Skews) != 0 || row.ID != "st" || len(out.Hours) != 0 {
+		t.Errorf("%+v", row)
+	}
+	if len(out.Sessions) != 1 || out.Sessions[0].ID != "s" ||
+		len(out.Sessions[0].Row.Decisions) != 1 {
+		t.Fatalf("%+v", out.Sessions)
+	}
+	d := out.Sessions[0].Row.Decisions[0]
+	if d.Arrival != begin || d.DecisionID != "d" || d.By != "ada" || d.SessionID != "" {
+		t.Errorf("%+v", d)
+	}
+}
+
+// TestTicksAreBounded holds that a station that tells of too much at once is told before its time,
+// and forgets nothing.
+func TestTicksAreBounded(t *testing.T) {
+	const n = 2 * tables.StationTicksMax
+	row := &tables.Station{}
+	var out tables.StationEffects
+	for i := range chargestream.Millis(n) {
+		row.Fold(&chargestream.Decision{StationID: "st", DecisionID: "d", Time: begin,
+			SessionID: chargestream.SessionID(fmt.Sprint(int64(i)))}, begin+hour+i, &out)
+	}
+	if !row.Crowded() {
+		t.Error("not crowded")
+	}
+	out = tables.StationEffects{}
+	row.Fire(begin, &out)
+	if row.Crowded() || len(row.Ticks)+len(out.Sessions) != n {
+		t.Errorf("%d ticks are left, %d were told", len(row.Ticks), len(out.Sessions))
 	}
 }

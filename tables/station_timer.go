@@ -12,15 +12,21 @@ func overdueAt(start, arrival chargestream.Millis) chargestream.Millis {
 	return max(start+chargestream.OverdueAfter, arrival+chargestream.Grace)
 }
 
-// due is when something must be done about a pending session.
+// due is when something must be done about a pending session. An end is told the grace after it
+// is known, by when it is known whether its start is missed too.
 func (p *Pending) due() chargestream.Millis {
-	switch {
-	case p.End == 0:
-		return overdueAt(p.Start, p.Arrival)
-	case !p.Settled:
-		return p.End + chargestream.Grace
+	if p.Settled {
+		return p.forgotten()
 	}
-	return p.End + chargestream.OverdueAfter
+	return p.known()
+}
+
+// known is when the claim is told. An end waits for its start.
+func (p *Pending) known() chargestream.Millis {
+	if p.End == 0 {
+		return knownFrom(p.Start, p.Arrival)
+	}
+	return orphanDue(p.End, p.Arrival)
 }
 
 // Due is when the row must be fired next, by stream time; zero for never.
@@ -29,40 +35,104 @@ func (s *Station) Due() chargestream.Millis {
 	for i := range s.Pending {
 		due = least(due, s.Pending[i].due())
 	}
+	if len(s.Ticks) > 0 {
+		due = least(due, s.Ticks[0].At)
+	}
+	for i := range s.Connectors {
+		if c := &s.Connectors[i]; c.Slot.From != 0 && !c.SlotTold && !c.over(s.LastSeen) {
+			due = least(due, c.full())
+		}
+	}
 	return due
 }
 
-// Fire does all that is due at the stream time now: sessions that ended longer than the grace ago
-// are settled, those that have no end after a day are overdue, and what needs no more waiting is
-// forgotten. What is left of Pending depends on the events and on now only.
+// Fire does all that is due at the stream time now: sessions and windows are told up to which
+// moment all is known, and what needs no more waiting is forgotten. What is left of Pending and
+// Ticks depends on the events and on now only.
 func (s *Station) Fire(now chargestream.Millis, out *StationEffects) {
-	s.Pending = slices.DeleteFunc(s.Pending, func(p Pending) bool {
-		return s.firePending(&p, now, out)
-	})
+	for i := range s.Connectors {
+		c := &s.Connectors[i]
+		if c.Slot.From != 0 && !c.SlotTold && !c.over(s.LastSeen) && c.full() <= now {
+			out.quarter(s.ID, c.ID, c.SlotSession, &c.Slot)
+			c.SlotTold = true
+		}
+	}
+	fired := 0
+	for ; fired < len(s.Ticks) && s.Ticks[fired].At <= now; fired++ {
+		s.tell(&s.Ticks[fired], out)
+	}
+	s.Ticks = slices.Delete(s.Ticks, 0, fired)
+	var waiting []Pending
 	for i := range s.Pending {
-		s.Pending[i].Settled = s.Pending[i].End != 0 && s.Pending[i].End+chargestream.Grace <= now
+		if !s.firePending(&s.Pending[i], now, out) {
+			waiting = append(waiting, s.Pending[i])
+		}
+	}
+	s.Pending = waiting
+	for i := range s.Pending {
+		p := &s.Pending[i]
+		p.Settled = p.settled(now)
 	}
 	for len(s.Pending) > StationPendingMax {
 		s.spill(out)
 	}
+	for len(s.Ticks) > StationTicksMax {
+		s.tell(&s.Ticks[0], out)
+		s.Ticks = slices.Delete(s.Ticks, 0, 1)
+	}
 }
 
-// firePending does what is due of one session and tells whether it can be forgotten.
-func (s *Station) firePending(p *Pending, now chargestream.Millis, out *StationEffects) bool {
+// Crowded tells whether the row holds more than it may, so that some of it must be told before
+// its time.
+func (s *Station) Crowded() bool {
+	return len(s.Pending) > StationPendingMax || len(s.Ticks) > StationTicksMax
+}
+
+// tell hands on that all is known up to a tick's moment.
+func (s *Station) tell(t *Tick, out *StationEffects) {
+	if t.ID != "" {
+		s.heard(t.ID, t.At, out)
+		return
+	}
+	out.hour(s.ID, t.ConnectorID, t.Hour, Hour{Heard: t.At})
+}
+
+// settled tells whether a claim is known by a moment, so that only its forgetting is due.
+func (p *Pending) settled(now chargestream.Millis) bool { return p.known() <= now }
+
+// forgotten is when nothing is waited for any more.
+func (p *Pending) forgotten() chargestream.Millis {
 	if p.End == 0 {
-		if p.due() > now {
-			return false
-		}
-		out.session(p.ID, Session{StationID: s.ID, Overdue: true})
-		return true
+		return overdueAt(p.Start, p.Arrival)
 	}
-	if !p.Settled && p.End+chargestream.Grace <= now {
-		out.session(p.ID, Session{StationID: s.ID, Settled: true})
-	}
-	return p.End+chargestream.OverdueAfter <= now
+	return max(p.End+chargestream.OverdueAfter, orphanDue(p.End, p.Arrival))
 }
 
-// spill settles the session that is due first, before its time, to keep the row bounded.
+// firePending does what is due of one claim and tells whether it can be forgotten. A start is told
+// when it is known, as it may be one that contradicts an end which is not waited for any more.
+func (s *Station) firePending(p *Pending, now chargestream.Millis, out *StationEffects) bool {
+	if !p.Settled && p.settled(now) {
+		s.heard(p.ID, p.known(), out)
+	}
+	if p.forgotten() > now {
+		return false
+	}
+	if p.End == 0 {
+		s.heard(p.ID, p.forgotten(), out)
+	}
+	return true
+}
+
+// heard hands on up to which moment all is known of a session.
+func (s *Station) heard(
+	id chargestream.SessionID,
+	at chargestream.Millis,
+	out *StationEffects,
+) {
+	out.session(id, Session{StationID: s.ID, Heard: at})
+}
+
+// spill tells the session that is due first before its time, to keep the row bounded.
 func (s *Station) spill(out *StationEffects) {
 	first := 0
 	for i := range s.Pending {
@@ -72,7 +142,10 @@ func (s *Station) spill(out *StationEffects) {
 	}
 	p := s.Pending[first]
 	s.Pending = slices.Delete(s.Pending, first, first+1)
-	if !p.Settled {
-		out.session(p.ID, Session{StationID: s.ID, Overdue: p.End == 0, Settled: p.End != 0})
+	if p.End == 0 {
+		p.Settled = true // it is missed, not just known
+	} else if p.Settled {
+		return
 	}
+	out.session(p.ID, Session{StationID: s.ID, Heard: p.due()})
 }

@@ -13,35 +13,29 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// bill writes the invoice of a session as the processors do.
+// bill writes the invoice of a session as the processors do, issued or held.
 func (c *city) bill(
 	t *testing.T, id chargestream.SessionID, station chargestream.StationID,
-	user chargestream.UserID, tariff *chargestream.TariffHistory,
+	user chargestream.UserID, status chargestream.InvoiceStatus,
 ) chargestream.Invoice {
 	t.Helper()
-	v, ok := charged(station, user).Invoice(id, tariff)
-	if !ok {
-		t.Fatalf("session %s is not billed", id)
-	}
+	v := chargestream.Invoice{InvoiceID: string(id) + "-aa", SessionID: id, Revision: 1,
+		Kind: chargestream.KindInvoice, Status: status, IssuedAt: moment(70),
+		BookingDate: "2026-03-02", StationID: station, ConnectorID: "2", UserID: user,
+		Currency: "EUR", StartTime: moment(0), EndTime: moment(60),
+		Lines:        []chargestream.InvoiceLine{},
+		TotalExclVAT: "0.00", TotalVAT: "0.00", TotalInclVAT: "0.00"}
 	put(t, c.invoices, v.InvoiceID, v)
 	return v
 }
 
-// freeTariff is a tariff under which an invoice is issued.
-func freeTariff() *chargestream.TariffHistory {
-	return &chargestream.TariffHistory{TariffID: "free", Versions: []chargestream.TariffVersion{
-		{ValidFrom: moment(-60), Tariff: chargestream.Tariff{Currency: "EUR",
-			Elements: []chargestream.TariffElement{{PriceComponents: []chargestream.PriceComponent{
-				{Type: "ENERGY", Price: "0", VAT: "20", StepSize: 1}}}}}}}}
-}
-
 func TestInvoicesFilter(t *testing.T) {
 	c := newCity()
-	first := c.bill(t, "s/1", "A", "u1", freeTariff())
-	note := tables.CreditNote(first)
+	first := c.bill(t, "s/1", "A", "u1", chargestream.StatusIssued)
+	note := tables.CreditNote(first, first)
 	put(t, c.invoices, note.InvoiceID, note)
-	other := c.bill(t, "s/10", "B", "u1", freeTariff())
-	held := c.bill(t, "s/2", "B", "u2", nil)
+	other := c.bill(t, "s/10", "B", "u1", chargestream.StatusIssued)
+	held := c.bill(t, "s/2", "B", "u2", chargestream.StatusHeld)
 	for what, test := range map[string]struct {
 		filter web.InvoiceFilter
 		want   []string
@@ -75,7 +69,7 @@ func TestInvoicesFilter(t *testing.T) {
 
 func TestInvoiceComesAsItWasWritten(t *testing.T) {
 	c := newCity()
-	want := c.bill(t, "s/1", "A", "u1", freeTariff())
+	want := c.bill(t, "s/1", "A", "u1", chargestream.StatusIssued)
 	got, err := c.views.Invoice(t.Context(), want.InvoiceID)
 	if err != nil {
 		t.Fatal(err)
@@ -90,9 +84,9 @@ func TestInvoiceComesAsItWasWritten(t *testing.T) {
 
 func TestInvoicesOfASessionReadNoOthers(t *testing.T) {
 	c := newCity()
-	own := c.bill(t, "s/1", "A", "u1", nil)
-	c.bill(t, "s/2", "A", "u1", nil)
-	c.bill(t, "t/1", "A", "u1", nil)
+	own := c.bill(t, "s/1", "A", "u1", chargestream.StatusHeld)
+	c.bill(t, "s/2", "A", "u1", chargestream.StatusHeld)
+	c.bill(t, "t/1", "A", "u1", chargestream.StatusHeld)
 	var asked []string
 	c.invoices.onGet = func(key string) { asked = append(asked, key) }
 	_, err := c.views.Invoices(t.Context(),
@@ -107,7 +101,7 @@ func TestInvoicesOfASessionReadNoOthers(t *testing.T) {
 
 func TestCorruptInvoices(t *testing.T) {
 	c := newCity()
-	good := c.bill(t, "s/1", "A", "u1", nil)
+	good := c.bill(t, "s/1", "A", "u1", chargestream.StatusHeld)
 	c.invoices.rows["cut"] = c.invoices.rows[good.InvoiceID][:20]
 	c.invoices.rows["moved"] = c.invoices.rows[good.InvoiceID]
 	stray := good

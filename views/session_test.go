@@ -16,7 +16,7 @@ import (
 // charged is a session of an hour whose station counted 12,345 Wh.
 func charged(station chargestream.StationID, user chargestream.UserID) *tables.Session {
 	row := &tables.Session{}
-	row.Merge(&tables.Session{StationID: station, Settled: true,
+	row.Merge(&tables.Session{StationID: station, Heard: moment(90),
 		Verdict: tables.Verdict{Known: true},
 		Starts: []tables.Start{{Arrival: moment(0), At: moment(0), ConnectorID: "2",
 			UserID: user}},

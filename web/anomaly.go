@@ -31,9 +31,7 @@ type anomalyKindWord string
 
 // Schema implements huma.SchemaProvider.
 func (anomalyKindWord) Schema(huma.Registry) *huma.Schema {
-	return words(chargestream.AnomalyOverlap, chargestream.AnomalyDuplicate,
-		chargestream.AnomalyNotEnded, chargestream.AnomalyMeterRegression,
-		chargestream.AnomalyConflict, chargestream.AnomalyClockSkew)
+	return words(chargestream.AnomalyKinds()...)
 }
 
 // severityWord is a chargestream.Severity with its words in the schema.

@@ -51,12 +51,7 @@ type holdReasonWord string
 
 // Schema implements huma.SchemaProvider.
 func (holdReasonWord) Schema(huma.Registry) *huma.Schema {
-	return words(chargestream.HoldDuplicate, chargestream.HoldNotEnded,
-		chargestream.HoldNoEnergy, chargestream.HoldEstimated,
-		chargestream.HoldNegativeEnergy, chargestream.HoldNegativeDuration,
-		chargestream.HoldMeterRegression, chargestream.HoldClockSkew,
-		chargestream.HoldConflict, chargestream.HoldNoTariff,
-		chargestream.HoldTariffUnsupported)
+	return words(chargestream.HoldReasons()...)
 }
 
 type invoiceInput struct {

@@ -39,11 +39,12 @@ func (full) Session(
 
 func (full) Invoices(context.Context, InvoiceFilter) ([]chargestream.Invoice, error) {
 	return []chargestream.Invoice{{InvoiceID: "a", Kind: chargestream.KindCreditNote,
-		Status: chargestream.StatusHeld, StartTime: chargestream.Day, EndTime: chargestream.Day,
+		Status: chargestream.StatusHeld, IssuedAt: chargestream.Day,
+		StartTime: chargestream.Day, EndTime: chargestream.Day,
 		HoldReasons:     []chargestream.HoldReason{chargestream.HoldTariffUnsupported},
 		TariffValidFrom: chargestream.Day, Lines: []chargestream.InvoiceLine{{}}, Credits: "b"},
 		{InvoiceID: "b", Kind: chargestream.KindInvoice, Status: chargestream.StatusIssued,
-			StartTime: chargestream.Day}}, nil
+			IssuedAt: chargestream.Day, StartTime: chargestream.Day}}, nil
 }
 
 func (full) Utilization(

@@ -25,7 +25,11 @@ type app struct {
 const (
 	outputTable = "table"
 	outputJSON  = "json"
+	outputCSV   = "csv"
 )
+
+// writesCSV is the annotation of a command that can write CSV as well.
+const writesCSV = "csv"
 
 // timeoutDefault is how long Kafka may take to answer.
 const timeoutDefault = 10 * time.Second
@@ -40,6 +44,9 @@ func subcommands() []func(*app) *cobra.Command {
 		(*app).topicsCommand,
 		(*app).importCommand,
 		(*app).simulateCommand,
+		(*app).invoicesCommand,
+		(*app).statementsCommand,
+		(*app).reconcileCommand,
 		(*app).deadLettersCommand,
 		(*app).topologyCommand,
 		(*app).versionCommand,

@@ -55,10 +55,19 @@ func (a *app) configure(cmd *cobra.Command) error {
 		}
 		return err
 	}
-	if a.output != outputTable && a.output != outputJSON {
-		return usageError(fmt.Sprintf("--output %q is neither table nor json", a.output), "")
+	return a.checkOutput(cmd)
+}
+
+// checkOutput holds --output against what the command can write.
+func (a *app) checkOutput(cmd *cobra.Command) error {
+	_, writesCSV := cmd.Annotations[writesCSV]
+	switch {
+	case a.output == outputTable, a.output == outputJSON, a.output == outputCSV && writesCSV:
+		return nil
+	case writesCSV:
+		return usageError(fmt.Sprintf("--output %q is none of table, json and csv", a.output), "")
 	}
-	return nil
+	return usageError(fmt.Sprintf("--output %q is neither table nor json", a.output), "")
 }
 
 // fromEnv sets a flag from the environment. A variable that is empty is not set.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream/topics"
@@ -142,12 +140,17 @@ func preview(text string) string {
 	if len(cut) > previewBytes {
 		cut = strings.ToValidUTF8(cut[:previewBytes], "") + "…"
 	}
+	return harmless(cut)
+}
+
+// harmless is a text without anything that a terminal would obey.
+func harmless(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f && r < 0xa0 {
 			return '·'
 		}
 		return r
-	}, strings.ToValidUTF8(cut, "·"))
+	}, strings.ToValidUTF8(text, "·"))
 }
 
 func letterOf(r *kgo.Record) letter {
@@ -192,80 +195,11 @@ func headerOf(r *kgo.Record, name string) string {
 
 // lettersClient is a client that can read the dead letters of committed transactions.
 func (a *app) lettersClient(ctx context.Context) (*kgo.Client, error) {
-	client, err := a.kafkaClient(ctx, kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		// The last offset of a partition may be that of a marker; without it the end is not seen.
-		kgo.KeepControlRecords())
-	if err != nil {
-		return nil, err
-	}
-	if err := a.needTopics(ctx, client, topics.DeadLetters); err != nil {
-		client.Close()
-		return nil, err
-	}
-	return client, nil
+	return a.readingClient(ctx, topics.DeadLetters)
 }
 
-// eachLetter visits the dead letters from the given offsets on (of a partition that is not in it,
-// from the oldest on) up to what is committed now, and returns the offsets behind them.
+// eachLetter visits the dead letters from the given offsets on, see eachRecord.
 func (a *app) eachLetter(ctx context.Context, client *kgo.Client, from map[int32]int64,
 	visit func(*kgo.Record) error) (map[int32]int64, error) {
-	at, end, err := a.letterBounds(ctx, client, from)
-	if err != nil {
-		return nil, err
-	}
-	open := map[int32]kgo.Offset{}
-	for partition := range end {
-		if at[partition] < end[partition] {
-			open[partition] = kgo.NewOffset().At(at[partition])
-		}
-	}
-	if len(open) == 0 {
-		return end, nil
-	}
-	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{topics.DeadLetters: open})
-	for len(open) > 0 {
-		fetches, err := a.poll(ctx, client)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range fetches.Records() {
-			if r.Offset < end[r.Partition] && !r.Attrs.IsControl() {
-				if err := visit(r); err != nil {
-					return nil, err
-				}
-			}
-			if r.Offset+1 >= end[r.Partition] {
-				delete(open, r.Partition)
-			}
-		}
-	}
-	return end, nil
-}
-
-// poll waits for records, at most as long as Kafka may take to answer.
-func (a *app) poll(ctx context.Context, client *kgo.Client) (kgo.Fetches, error) {
-	limited, cancel := context.WithTimeout(ctx, a.timeout)
-	defer cancel()
-	fetches := client.PollFetches(limited)
-	for _, f := range fetches.Errors() {
-		return nil, a.kafkaError("read "+topics.DeadLetters, f.Err)
-	}
-	return fetches, nil
-}
-
-// letterBounds is where reading begins and where it ends, by partition.
-func (a *app) letterBounds(ctx context.Context, client *kgo.Client, from map[int32]int64) (
-	at, end map[int32]int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
-	defer cancel()
-	admin := kadm.NewClient(client)
-	starts, errStart := admin.ListStartOffsets(ctx, topics.DeadLetters)
-	ends, errEnd := admin.ListCommittedOffsets(ctx, topics.DeadLetters)
-	if err := errors.Join(errStart, errEnd, starts.Error(), ends.Error()); err != nil {
-		return nil, nil, a.kafkaError("read the offsets of "+topics.DeadLetters, err)
-	}
-	at, end = map[int32]int64{}, map[int32]int64{}
-	ends.Each(func(o kadm.ListedOffset) { end[o.Partition] = o.Offset })
-	starts.Each(func(o kadm.ListedOffset) { at[o.Partition] = max(o.Offset, from[o.Partition]) })
-	return at, end, nil
+	return a.eachRecord(ctx, client, topics.DeadLetters, from, visit)
 }

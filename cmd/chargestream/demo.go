@@ -204,10 +204,10 @@ func (a *app) liveWorld(ctx context.Context, seed uint64) error {
 	p := newProducer(ctx, client, nil)
 	defer p.close()
 	world := sim.New(sim.Config{Seed: seed, Faults: sim.DefaultFaults()})
-	if err := sendReference(p, world); err != nil {
+	shift := chargestream.MillisOf(time.Now()) - (sim.DefaultStart + demoHistory)
+	if err := sendReference(p, world, world.Now()+shift); err != nil {
 		return err
 	}
-	shift := chargestream.MillisOf(time.Now()) - (sim.DefaultStart + demoHistory)
 	for {
 		r := world.Next()
 		at := r.Arrival + shift

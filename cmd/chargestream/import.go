@@ -202,6 +202,8 @@ func (a *app) readBatch(path string, f *importFlags) (*batch, error) {
 		b.reference = append(b.reference, tariffs...)
 		b.answer.Tariffs = len(tariffs)
 	}
+	// By all events of the file, so that its parts, imported one by one, agree.
+	b.reference = ingest.Backdate(b.reference, sessions.Events)
 	if !f.stationsOnly {
 		if b.events, err = f.arrange(sessions.Events); err != nil {
 			return nil, err

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chargestream/internal/engine"
+	"chargestream/processors"
 )
 
 // TestReadiness: an instance is ready when each processor reads all that it was given, even if
@@ -101,7 +102,7 @@ func TestRunIsWatched(t *testing.T) {
 	for deadline := time.Now().Add(30 * time.Second); ; <-time.After(50 * time.Millisecond) {
 		text, err := fetch(t.Context(), url+"/readyz")
 		if err == nil && strings.HasPrefix(text, `{"ready":true,`) &&
-			strings.Count(text, `"owned":4,"active":4`) == 3 {
+			strings.Count(text, `"owned":4,"active":4`) == len(processors.All(nil)) {
 			break
 		}
 		if time.Now().After(deadline) {

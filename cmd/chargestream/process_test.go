@@ -47,8 +47,11 @@ func TestRunAndReplay(t *testing.T) {
 	if err := json.Unmarshal([]byte(verified.stdout), &replayed); err != nil {
 		t.Fatal(err)
 	}
-	if replayed.Compared == 0 || !replayed.Verified {
+	if replayed.Compared == 0 || replayed.DocumentsCompared == 0 || !replayed.Verified {
 		t.Errorf("nothing was compared: %s", verified.stdout)
+	}
+	if sent := report.Produced[topics.Invoices]; float64(replayed.Documents) != sent {
+		t.Errorf("%d documents are replayed, %v were sent", replayed.Documents, sent)
 	}
 	rows := kafkatest.MustReadAll(t, b, topics.Table(topics.GroupStations), true)
 	for _, r := range rows {
@@ -79,7 +82,7 @@ func TestRunRefuses(t *testing.T) {
 	run(t, nil, "run", brokers).want(t, exitUsage, "", "--state-dir")
 	dir := t.TempDir()
 	run(t, nil, "run", brokers, "--state-dir", dir, "--processors", "sites").
-		want(t, exitUsage, "", "stations, hours, sessions")
+		want(t, exitUsage, "", "reference, stations, hours, sessions")
 	run(t, nil, "run", brokers, "--state-dir", dir).want(t, exitInvalid, "", "topics apply")
 	run(t, nil, "serve", brokers).want(t, exitNotFound, "", "topics apply")
 }

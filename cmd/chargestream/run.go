@@ -62,8 +62,8 @@ chargestream run --brokers localhost:9092 --state-dir ./state --standby --stay-o
 		"",
 		"`directory` of this instance's local tables; required",
 	)
-	flags.StringSliceVar(&f.processors, "processors", []string{"stations", "hours", "sessions"},
-		"which `groups` to run")
+	flags.StringSliceVar(&f.processors, "processors",
+		[]string{"reference", "stations", "hours", "sessions"}, "which `groups` to run")
 	flags.StringVar(&f.instance, "instance", "",
 		"`name` of this instance, the same after a restart; kept in the state directory by default")
 	flags.StringVar(&f.guarantee, "guarantee", string(engine.ExactlyOnce),

@@ -11,6 +11,7 @@ import (
 
 	"chargestream"
 	"chargestream/codecs"
+	"chargestream/ingest"
 	"chargestream/internal/sim"
 	"chargestream/topics"
 )
@@ -180,7 +181,7 @@ func (a *app) simulate(ctx context.Context, f *simulateFlags) error {
 	p := newProducer(context.WithoutCancel(ctx), client, shown)
 	answer := simulateAnswer{Seed: f.seed, Stations: len(world.Stations()),
 		Tariffs: len(world.Tariffs())}
-	err = sendReference(p, world)
+	err = sendReference(p, world, world.Now())
 	if err == nil {
 		err = f.sendEvents(ctx, p, world, &answer)
 	}
@@ -194,15 +195,15 @@ func (a *app) simulate(ctx context.Context, f *simulateFlags) error {
 	return a.printJSON(answer)
 }
 
-// sendReference sends registry and tariffs and waits for them, so that no event is before its
-// station.
-func sendReference(p *producer, world *sim.World) error {
+// sendReference sends registry and tariffs, as they arrived at the begin of the world, and waits
+// for them, so that no event is before its station.
+func sendReference(p *producer, world *sim.World, arrival chargestream.Millis) error {
 	reference := func(topic, key string, value any) error {
 		text, err := json.Marshal(value)
 		if err != nil {
 			return fmt.Errorf("encode %s %q: %w", topic, key, err)
 		}
-		p.send(&kgo.Record{Topic: topic, Key: []byte(key), Value: text})
+		p.send(kafkaRecord(ingest.Record{Topic: topic, Key: key, Value: text, Arrival: arrival}))
 		return nil
 	}
 	for _, info := range world.Stations() {

@@ -70,6 +70,13 @@ func TestSimulate(t *testing.T) {
 	for _, topic := range inputs() {
 		checkInput(t, consume(t, b.Addrs(), topic), texts[topic], partitions)
 	}
+	for _, topic := range []string{topics.Stations, topics.Tariffs} {
+		for _, r := range consume(t, b.Addrs(), topic) {
+			if got := headerOf(r, topics.HeaderArrival); got != start.String() {
+				t.Errorf("%s %s arrived at %q, want the begin of the world", topic, r.Key, got)
+			}
+		}
+	}
 }
 
 // checkInput holds the records of a topic against those that were said: the same, each in the

@@ -15,9 +15,15 @@ import (
 
 // The settings that are held against the register.
 const (
-	settingCleanup   = "cleanup.policy"
-	settingRetention = "retention.ms"
+	settingCleanup       = "cleanup.policy"
+	settingRetention     = "retention.ms"
+	settingCompactionLag = "min.compaction.lag.ms"
 )
+
+// settingNames are the names of the settings in the order in which they are told.
+func settingNames() []string {
+	return []string{settingCleanup, settingRetention, settingCompactionLag}
+}
 
 // The problems that a topic may have.
 const (
@@ -49,6 +55,9 @@ func settings(t topics.Topic) map[string]string {
 			keep = t.Retention.Milliseconds()
 		}
 		s[settingRetention] = strconv.FormatInt(keep, 10)
+	}
+	if t.CompactionLag > 0 {
+		s[settingCompactionLag] = strconv.FormatInt(t.CompactionLag.Milliseconds(), 10)
 	}
 	return s
 }
@@ -130,7 +139,7 @@ func compareTopic(t topics.Topic, count int32, have map[string]string, want int3
 			Have: strconv.Itoa(int(count)), Want: strconv.Itoa(int(want)), partitions: want})
 	}
 	wanted := settings(t)
-	for _, name := range []string{settingCleanup, settingRetention} {
+	for _, name := range settingNames() {
 		value, ok := wanted[name]
 		if !ok || have[name] == value {
 			continue
@@ -145,7 +154,7 @@ func compareTopic(t topics.Topic, count int32, have map[string]string, want int3
 func settingsText(t topics.Topic) string {
 	var parts []string
 	wanted := settings(t)
-	for _, name := range []string{settingCleanup, settingRetention} {
+	for _, name := range settingNames() {
 		if value, ok := wanted[name]; ok {
 			parts = append(parts, name+"="+value)
 		}
@@ -158,11 +167,14 @@ func expires(name string, have map[string]string, want string) bool {
 	if name == settingCleanup {
 		return want == string(topics.CleanupDelete) && !strings.Contains(have[name], want)
 	}
+	before, err := strconv.ParseInt(have[name], 10, 64)
+	after, errAfter := strconv.ParseInt(want, 10, 64)
+	if name == settingCompactionLag {
+		return errAfter != nil || after < before // what is not told is none
+	}
 	if have[settingCleanup] == string(topics.CleanupCompact) {
 		return false // retention means nothing as long as nothing is deleted
 	}
-	before, err := strconv.ParseInt(have[name], 10, 64)
-	after, errAfter := strconv.ParseInt(want, 10, 64)
 	return err != nil || errAfter != nil || after >= 0 && (before < 0 || after < before)
 }
 

@@ -67,8 +67,8 @@ func TestTopicsOfAnEmptyCluster(t *testing.T) {
 	}
 	run(t, nil, "topics", "plan", brokers).want(t, exitOK, "", "")
 	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "", "")
-	if found := problems(t, brokers, "--partitions", "4"); len(found) != all-2 {
-		t.Errorf("%d topics have 6 and not 4 partitions, want %d", len(found), all-2)
+	if found := problems(t, brokers, "--partitions", "4"); len(found) != all {
+		t.Errorf("%d topics have 6 and not 4 partitions, want %d", len(found), all)
 	}
 }
 
@@ -82,6 +82,8 @@ func TestTopicsThatAreWrong(t *testing.T) {
 		{Name: topics.StationStatus, Config: map[string]string{"retention.ms": "-1"}},
 		{Name: topics.Tariffs, Partitions: 1,
 			Config: map[string]string{"cleanup.policy": "compact"}},
+		{Name: topics.Stations, Config: map[string]string{"cleanup.policy": "compact",
+			"min.compaction.lag.ms": "40000000000"}},
 		{Name: topics.ChargingSessions, Config: map[string]string{"cleanup.policy": "compact",
 			"retention.ms": "34560000000"}},
 	} {
@@ -91,28 +93,33 @@ func TestTopicsThatAreWrong(t *testing.T) {
 	}
 	apply := run(t, nil, "topics", "apply", brokers)
 	apply.want(t, exitProblems, "done: change cleanup.policy from delete to compact",
-		"3 differences")
+		"5 differences")
 	apply.want(t, exitProblems, "done: change retention.ms from 1000 to 86400000", "")
+	apply.want(t, exitProblems, "tariffs                    done: change min.compaction.lag.ms", "")
 	ignore := cmp.FilterPath(func(p cmp.Path) bool {
 		return p.Last().String() == ".topic" || p.Last().String() == ".partitions"
 	}, cmp.Ignore())
-	partitions := finding{Topic: topics.MeterValues, Problem: problemPartitions, Have: "3",
-		Want: "4"}
+	partitions := []finding{
+		{Topic: topics.MeterValues, Problem: problemPartitions, Have: "3", Want: "4"},
+		{Topic: topics.Tariffs, Problem: problemPartitions, Have: "1", Want: "4"}}
 	want := []finding{
 		{Topic: topics.StationStatus, Problem: problemSetting, Setting: settingRetention,
 			Have: "-1", Want: "604800000"},
 		{Topic: topics.ChargingSessions, Problem: problemSetting, Setting: settingCleanup,
 			Have: "compact", Want: "delete"},
-		partitions,
+		partitions[0],
+		{Topic: topics.Stations, Problem: problemSetting, Setting: settingCompactionLag,
+			Have: "40000000000", Want: "34560000000"},
+		partitions[1],
 	}
 	if diff := cmp.Diff(want, problems(t, brokers), ignore); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
 	}
 	run(t, nil, "topics", "check", brokers).
-		want(t, exitProblems, "has 3 partitions and not 4", "3 differences")
+		want(t, exitProblems, "has 3 partitions and not 4", "5 differences")
 	run(t, nil, "topics", "apply", brokers, "--allow-expiry").
-		want(t, exitProblems, "from -1 to 604800000", "1 difference between")
-	if diff := cmp.Diff([]finding{partitions}, problems(t, brokers), ignore); diff != "" {
+		want(t, exitProblems, "from -1 to 604800000", "2 differences between")
+	if diff := cmp.Diff(partitions, problems(t, brokers), ignore); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
 	}
 }

@@ -269,8 +269,9 @@ func compareWithMemory(t *testing.T, b kafkatest.Broker, records ...[]ingest.Rec
 
 func compareTables(t *testing.T, b kafkatest.Broker, w *world) {
 	t.Helper()
-	for _, group := range []string{topics.GroupStations, topics.GroupHours, topics.GroupSessions} {
-		if diff := diffRows(w.driver.Rows(group), table(t, b, group)); diff != "" {
+	for _, group := range []string{topics.GroupReference, topics.GroupStations, topics.GroupHours,
+		topics.GroupSessions} {
+		if diff := diffRows(group, w.driver.Rows(group), table(t, b, group)); diff != "" {
 			t.Errorf("table %s: %s", group, diff)
 		}
 	}

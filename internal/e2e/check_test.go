@@ -207,11 +207,15 @@ func TestVerifyFindsPlantedRows(t *testing.T) {
 		},
 	} {
 		for group, sections := range map[string][]string{
-			topics.GroupStations: {"by its folds", "by the journal"},
-			topics.GroupHours:    {"by its folds", "by the journal"},
-			topics.GroupSessions: {"by its folds", "by the journal"},
-			e2e.CountGroup:       {"by the input"},
+			topics.GroupReference: {"by its folds", "by the journal"},
+			topics.GroupStations:  {"by its folds", "by the journal"},
+			topics.GroupHours:     {"by its folds", "by the journal"},
+			topics.GroupSessions:  {"by its folds", "by the journal"},
+			e2e.CountGroup:        {"by the input"},
 		} {
+			if group == topics.GroupReference && kind == e2e.RowAltered {
+				continue // who looks the row up ends: nothing can be said
+			}
 			table := topics.Table(group)
 			t.Run(table+" "+string(kind), func(t *testing.T) {
 				at := f.place(t, table)

@@ -245,8 +245,8 @@ func (f *faults) fence() {
 
 // expel takes a member out of its group, which it learns from the coordinator's next answer.
 func (f *faults) expel() {
-	groups := []string{topics.GroupStations, topics.GroupHours, topics.GroupSessions,
-		e2e.CountGroup}
+	groups := []string{topics.GroupReference, topics.GroupStations, topics.GroupHours,
+		topics.GroupSessions, e2e.CountGroup}
 	group := groups[f.rng.IntN(len(groups))]
 	f.admin(func(ctx context.Context, client *kgo.Client) error {
 		var members []kadm.DescribedGroupMember

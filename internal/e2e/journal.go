@@ -211,7 +211,7 @@ func badKinds() []badKind {
 		{malformed, topics.StationStatus,
 			text(`{"station_id":"ID","timestamp":"AT","status":"Dancing SERIAL"}`), nil},
 		{malformed, topics.ChargingSessions,
-			text(`{"station_id":"ID","user_id":"u","start_time":"AT","end_time":"AT","x":SERIAL}`),
+			text(`{"station_id":"ID","session_id":"s","user_id":"u","end_time":"AT","x":SERIAL}`),
 			nil},
 		{malformed, topics.Heartbeats, text(`{"timestamp":"AT","x":SERIAL}`), nil},
 		{malformed, topics.Heartbeats, text(`{"station_id":"ID","x":SERIAL}`), nil},

@@ -45,11 +45,12 @@ func (m *Memory) Rows(group string) map[string][]byte { return m.driver.Rows(gro
 // Run takes reference data, then a journal, and moves time on to its end.
 func (m *Memory) Run(j *Journal, reference []ingest.Record) error {
 	for _, r := range reference {
+		at := int64(r.Arrival)
 		rec := Record{Topic: r.Topic, Partition: engine.PartitionOf(r.Key, m.partitions),
-			Key: r.Key, HasKey: true, Value: r.Value}
+			Key: r.Key, HasKey: true, Value: r.Value, Timestamp: at}
 		m.put(rec)
 		err := m.driver.Feed(engine.Message{Topic: r.Topic, Partition: rec.Partition, Key: r.Key,
-			HasKey: true, Value: r.Value})
+			HasKey: true, Value: r.Value, Arrival: at, Timestamp: at})
 		if err != nil {
 			return fmt.Errorf("%s %q: %w", r.Topic, r.Key, err)
 		}

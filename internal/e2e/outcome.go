@@ -90,6 +90,9 @@ func plainInvoice(v *chargestream.Invoice) (oracle.Invoice, error) {
 	p.ExclCents, p.VATCents = cents.read(v.TotalExclVAT), cents.read(v.TotalVAT)
 	p.InclCents = cents.read(v.TotalInclVAT)
 	for _, l := range v.Lines {
+		if strings.Trim(l.Measured, "0.") == "" {
+			continue // of what no quantity was used the oracle has no line
+		}
 		line := oracle.Line{Dimension: l.Dimension, ExclCents: cents.read(l.ExclVAT),
 			VATCents: cents.read(l.VAT), InclCents: cents.read(l.InclVAT)}
 		line.UnitPrice, line.VATPercent = cents.decimal(l.UnitPrice), cents.decimal(l.VATPercent)
@@ -120,16 +123,18 @@ func (c *centReader) decimal(text string) string {
 	return d
 }
 
-// quantity is Wh of an ENERGY line and seconds of a TIME line.
+// quantity is Wh of an ENERGY line, rounded half up, seconds of a TIME line and else a number.
 func (c *centReader) quantity(l chargestream.InvoiceLine) int64 {
-	if l.Dimension == "ENERGY" {
-		n, err := codecs.ParseScaled(l.Quantity, 3)
-		c.note(err)
-		return n
-	}
+	const million = 1_000_000
 	micro, err := codecs.ParseScaled(l.Quantity, 6)
 	c.note(err)
-	return (micro*3600 + 500_000) / 1_000_000
+	switch l.Unit {
+	case "kWh":
+		return (micro*1000 + million/2) / million
+	case "h":
+		return (micro*3600 + million/2) / million
+	}
+	return micro / million
 }
 
 func (o *Outcome) readUtilization(x *oracle.Expected) error {
@@ -169,12 +174,14 @@ func (o *Outcome) readAnomalies(x *oracle.Expected) error {
 			state = oracle.StateClosed
 		}
 		key := id
-		if a.Kind == chargestream.AnomalyOverlap {
+		// A window tells which two sessions overlap, a station that its clock was ahead; what their
+		// bills are held for is told of each session besides.
+		if a.Kind == chargestream.AnomalyOverlap && a.Evidence["other_session_id"] != "" {
 			_, pair, _ := strings.Cut(id, "/")
 			first, second, _ := strings.Cut(pair, "/")
 			key = oracle.OverlapKey(first, second)
 		}
-		if a.Kind == chargestream.AnomalyClockSkew {
+		if a.Kind == chargestream.AnomalyClockSkew && a.SessionID == "" {
 			key = oracle.SkewKey(string(a.StationID), int64(a.OpenedAt))
 		}
 		x.AddAnomaly(key, oracle.Anomaly{Count: 1, Kind: string(a.Kind),

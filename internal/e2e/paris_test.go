@@ -17,6 +17,7 @@ import (
 	"chargestream/internal/engine"
 	"chargestream/internal/oracle"
 	"chargestream/processors"
+	"chargestream/tables"
 	"chargestream/topics"
 )
 
@@ -39,6 +40,12 @@ func parisFile(t *testing.T) string {
 // parisRecords are the records that an import of the file produces: reference data, then events.
 func parisRecords(t *testing.T) (reference, events []ingest.Record) {
 	t.Helper()
+	return parisRecordsBy(t, "belib", "examples/belib-paris-2017-tariffs.json")
+}
+
+// parisRecordsBy are parisRecords with another tariff at every station.
+func parisRecordsBy(t *testing.T, id, file string) (reference, events []ingest.Record) {
+	t.Helper()
 	read := func(name string) []byte {
 		text, err := os.ReadFile(name)
 		if err != nil {
@@ -46,13 +53,13 @@ func parisRecords(t *testing.T) (reference, events []ingest.Record) {
 		}
 		return text
 	}
-	m, err := ingest.ParseMap(read(filepath.Join(root, "examples/belib-paris-2017.yaml")))
+	columns := read(filepath.Join(root, "examples/belib-paris-2017.yaml"))
+	m, err := ingest.ParseMap(bytes.ReplaceAll(columns, []byte("{value: belib}"),
+		[]byte("{value: "+id+"}")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	tariffs, err := ingest.ReadTariffs(
-		read(filepath.Join(root, "examples/belib-paris-2017-tariffs.json")),
-	)
+	tariffs, err := ingest.ReadTariffs(read(filepath.Join(root, file)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,15 +67,22 @@ func parisRecords(t *testing.T) (reference, events []ingest.Record) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(tariffs, sessions.Stations...), sessions.Events
+	reference = append(tariffs, sessions.Stations...)
+	return ingest.Backdate(reference, sessions.Events), sessions.Events
 }
 
-func parisExpected(t *testing.T) *oracle.Expected {
+func parisRows(t *testing.T) []oracle.Row {
 	t.Helper()
 	rows, err := oracle.Read(parisFile(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return rows
+}
+
+func parisExpected(t *testing.T) *oracle.Expected {
+	t.Helper()
+	rows := parisRows(t)
 	tariff, err := oracle.NewTariff("EUR", "0.45", "1.20", "20")
 	if err != nil {
 		t.Fatal(err)
@@ -157,6 +171,26 @@ func TestParisInMemory(t *testing.T) {
 	)
 }
 
+// TestParisTimeOfUse bills every session of the file by a tariff with a fee, energy that is dearer
+// on weekdays by day and time that costs by day, on the clock of Paris.
+func TestParisTimeOfUse(t *testing.T) {
+	reference, events := parisRecordsBy(t, "time-of-use",
+		"internal/oracle/testdata/time-of-use.json")
+	want := oracle.ExpectTimeOfUse(parisRows(t))
+	w := newWorld(t)
+	w.feed(t, reference)
+	w.feed(t, events)
+	w.tick(t)
+	checkOutcome(t, want, w.outcome())
+	lines := map[string]int{}
+	for _, v := range want.Invoices {
+		for _, l := range v.Lines {
+			lines[l.Dimension+" at "+l.UnitPrice]++
+		}
+	}
+	t.Logf("%d sessions, lines %v", len(want.Invoices), lines)
+}
+
 // TestParisInAnyOrder feeds the file shuffled, doubled and in two runs, of which the second starts
 // when time has already moved on: the tables are the same to the byte, and so is what is
 // derived of them.
@@ -186,7 +220,8 @@ func TestParisInAnyOrder(t *testing.T) {
 			w.tick(t)
 			for _, p := range processors.All(nil) {
 				group := p.Group
-				if diff := diffRows(straight.driver.Rows(group), w.driver.Rows(group)); diff != "" {
+				diff := diffRows(group, straight.driver.Rows(group), w.driver.Rows(group))
+				if diff != "" {
 					t.Errorf("table %s: %s", group, diff)
 				}
 			}
@@ -195,12 +230,21 @@ func TestParisInAnyOrder(t *testing.T) {
 	}
 }
 
-func diffRows(want, got map[string][]byte) string {
+// diffRows compares the facts of rows: how far a session was told by then is none.
+func diffRows(group string, want, got map[string][]byte) string {
 	if len(want) != len(got) {
 		return fmt.Sprintf("%d rows, want %d", len(got), len(want))
 	}
 	for key, row := range want {
-		if !bytes.Equal(row, got[key]) {
+		a, err := tables.Facts(group, row)
+		if err != nil {
+			return err.Error()
+		}
+		b, err := tables.Facts(group, got[key])
+		if err != nil {
+			return err.Error()
+		}
+		if !bytes.Equal(a, b) {
 			return fmt.Sprintf("%q:\n got %x\nwant %x", key, got[key], row)
 		}
 	}

@@ -50,7 +50,7 @@ func makeAuditedTopics(t *testing.T, b kafkatest.Broker) {
 	kafkatest.MustTopics(t, b, list...)
 }
 
-// referenceOf are the registry and the tariffs of a world, as records.
+// referenceOf are the registry and the tariffs of a world that begins, as records.
 func referenceOf(t *testing.T, w *sim.World) []ingest.Record {
 	t.Helper()
 	var list []ingest.Record
@@ -59,7 +59,7 @@ func referenceOf(t *testing.T, w *sim.World) []ingest.Record {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, ingest.Record{Topic: topic, Key: key, Value: text})
+		list = append(list, ingest.Record{Topic: topic, Key: key, Value: text, Arrival: w.Now()})
 	}
 	for _, s := range w.Stations() {
 		add(topics.Stations, string(s.StationID), s)
@@ -86,8 +86,8 @@ func journalOf(t *testing.T, c e2e.JournalConfig) (*e2e.Journal, []ingest.Record
 		if err != nil {
 			t.Fatal(err)
 		}
-		reference = append(reference,
-			ingest.Record{Topic: topics.Stations, Key: string(id), Value: text})
+		reference = append(reference, ingest.Record{Topic: topics.Stations, Key: string(id),
+			Value: text, Arrival: world.Now()})
 	}
 	return j, reference
 }

@@ -43,6 +43,9 @@ type Config struct {
 	// IdleAfter is how long a partition is silent before a clock record moves its stream time on:
 	// 10 s by default. Below zero: never.
 	IdleAfter time.Duration
+	// SourcesMax is how long a table that is looked up may lack records of its Processor.Sources
+	// before nothing is folded any more: 5 min by default.
+	SourcesMax time.Duration
 	// Standby keeps a copy of the partitions that other instances own up to date, so that what is
 	// taken over from them is there at once. It costs the disk and the reading of the whole table.
 	Standby bool
@@ -89,6 +92,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.IdleAfter == 0 {
 		c.IdleAfter = 10 * time.Second
+	}
+	if c.SourcesMax <= 0 {
+		c.SourcesMax = sourcesMax
 	}
 	return c, nil
 }

@@ -35,9 +35,9 @@ func NewDriver(partitions int32, procs ...*Processor) (*Driver, error) {
 		}
 		dp := &driverProc{p: p}
 		for i := range partitions {
-			rows := map[string][]byte{}
-			dp.rows = append(dp.rows, rows)
-			dp.tasks = append(dp.tasks, newTask(p, i, partitions, &driverBackend{d: d, rows: rows}))
+			b := &driverBackend{d: d, table: p.Table(), rows: map[string][]byte{}}
+			dp.rows = append(dp.rows, b.rows)
+			dp.tasks = append(dp.tasks, newTask(p, i, partitions, b))
 		}
 		d.procs = append(d.procs, dp)
 		for _, topic := range append(slices.Clone(p.Inputs), p.Clock) {
@@ -52,8 +52,8 @@ func NewDriver(partitions int32, procs ...*Processor) (*Driver, error) {
 	return d, nil
 }
 
-// Feed takes one record and all of its consequences. A record of a looked-up topic only changes
-// that table; one with a negative partition is placed by its key.
+// Feed takes one record and all of its consequences. A record of a looked-up topic changes that
+// table, and so does a processor that keeps it; one with a negative partition is placed by its key.
 func (d *Driver) Feed(m Message) error {
 	d.push(&m)
 	for len(d.queue) > 0 {
@@ -69,13 +69,7 @@ func (d *Driver) Feed(m Message) error {
 }
 
 func (d *Driver) push(m *Message) {
-	if table, ok := d.lookups[m.Topic]; ok {
-		if m.Value == nil {
-			delete(table, m.Key)
-		} else {
-			table[m.Key] = m.Value
-		}
-	}
+	d.keep(m.Topic, m.Key, m.Value)
 	if len(d.readers[m.Topic]) == 0 {
 		return
 	}
@@ -90,6 +84,17 @@ func (d *Driver) push(m *Message) {
 	}
 	d.next[m.Topic][m.Partition] = m.Offset + 1
 	d.queue = append(d.queue, m)
+}
+
+// keep changes a row of a table, if somebody looks that up; nil deletes it.
+func (d *Driver) keep(topic, key string, row []byte) {
+	switch table, ok := d.lookups[topic]; {
+	case !ok || Reserved(key):
+	case row == nil:
+		delete(table, key)
+	default:
+		table[key] = row
+	}
 }
 
 // Tick moves stream time on in every partition of every processor that has a clock.
@@ -125,13 +130,17 @@ func (d *Driver) Rows(group string) map[string][]byte {
 }
 
 type driverBackend struct {
-	d    *Driver
-	rows map[string][]byte
+	d     *Driver
+	table string
+	rows  map[string][]byte
 }
 
 func (b *driverBackend) get(key string) ([]byte, error) { return b.rows[key], nil }
 
+// set changes a row. Those who look the table up see it with the next record; on Kafka they do when
+// the unit of work is committed.
 func (b *driverBackend) set(key string, row []byte) {
+	b.d.keep(b.table, key, row)
 	if row == nil {
 		delete(b.rows, key)
 		return

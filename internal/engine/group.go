@@ -99,6 +99,13 @@ func (g *group) Consume(ctx context.Context, topics []string, h sarama.ConsumerG
 	if err := g.i.failed(); err != nil {
 		return err
 	}
+	if err := g.i.awaitSources(ctx); err != nil {
+		if g.i.outer.Err() != nil {
+			return nil // it is stopped before it has begun
+		}
+		g.i.fail(err)
+		return err
+	}
 	alive, kill := context.WithCancel(context.Background())
 	defer kill()
 	client, err := kgo.NewClient(append(g.options(topics), kgo.WithContext(alive))...)
@@ -111,6 +118,7 @@ func (g *group) Consume(ctx context.Context, topics []string, h sarama.ConsumerG
 	g.polling.Go(func() { g.poll(ctx) })
 	committing.Go(func() { g.i.commitEvery(ctx) })
 	committing.Go(func() { g.audit(ctx) })
+	committing.Go(func() { g.i.watchSources(ctx) })
 	err = g.sessions(ctx, h)
 	if err != nil {
 		g.i.fail(err)

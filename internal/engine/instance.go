@@ -73,9 +73,10 @@ type instance struct {
 	state    State
 	// membership is the last place in the group, when the attempt has ended.
 	membership membership
-	lookups    sync.WaitGroup        // lookup tables that goka has open
-	over       bool                  // no more of them are opened; guarded by mu
-	failure    atomic.Pointer[error] // the first error
+	lookups    sync.WaitGroup              // lookup tables that goka has open
+	over       bool                        // no more of them are opened; guarded by mu
+	copies     map[string]map[int32]*store // the same by topic and partition; guarded by mu
+	failure    atomic.Pointer[error]       // the first error
 	fatal      context.CancelCauseFunc
 
 	outer context.Context // ends when the instance is to stop
@@ -87,7 +88,8 @@ type instance struct {
 func newInstance(p *Processor, c Config, partitions int32) *instance {
 	i := &instance{p: p, c: c, partitions: partitions, parts: map[int32]*part{},
 		hurried: make(chan struct{}, 1), room: make(chan struct{}, 1),
-		wasCut: make(chan struct{}), fatal: func(error) {}}
+		wasCut: make(chan struct{}), fatal: func(error) {},
+		copies: map[string]map[int32]*store{}}
 	i.pool = &pool{i: i, copies: map[int32]*copyOf{}}
 	return i
 }
@@ -244,6 +246,7 @@ func (i *instance) buildStore(topic string, partition int32) (storage.Storage, e
 		over := i.over
 		if !over {
 			i.lookups.Add(1)
+			i.noteLookup(s)
 		}
 		i.mu.Unlock()
 		if over {

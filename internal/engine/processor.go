@@ -25,8 +25,12 @@ type Processor struct {
 	// Clock is the topic of records that only move stream time on; empty for none. Without it
 	// an idle partition stands still.
 	Clock string
-	// Lookups are compacted topics of which every instance holds a full copy.
+	// Lookups are compacted topics of which every instance holds a full copy. The table of another
+	// processor is one by the name of its topic: what is committed of it is seen, a moment later.
 	Lookups []string
+	// Sources tells, for a table of another processor among Lookups, the topics that the other
+	// folds into it. Nothing is folded here before the copy has what those had when it began.
+	Sources map[string][]string
 	// Outputs are the topics that Fold and Fire may emit to.
 	Outputs []string
 	// Fold takes one record. An error ends the processor: what is only wrong with the record
@@ -112,7 +116,7 @@ func (p *Processor) check() error {
 	case (p.Due == nil) != (p.Fire == nil):
 		return errors.Join(ErrDeclaration, errors.New("due and fire belong together"))
 	}
-	return nil
+	return p.checkSources()
 }
 
 // Reserved tells whether a key of a table's topic is the engine's own and no row: what a reader of

@@ -261,6 +261,9 @@ func checkTopics(ctx context.Context, admin *kadm.Client, p *Processor) (int32, 
 		together = append(together, p.Clock)
 	}
 	all := append(append(together[:len(together):len(together)], p.Lookups...), p.Outputs...)
+	for _, sources := range p.Sources {
+		all = append(all, sources...)
+	}
 	details, err := admin.ListTopics(ctx, all...)
 	if err != nil {
 		return 0, fmt.Errorf("look at topics: %w", err)

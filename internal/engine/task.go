@@ -267,6 +267,9 @@ func (c *taskContext) Emit(topic, key string, value []byte, headers ...Header) {
 
 // Lookup implements Context.
 func (c *taskContext) Lookup(topic, key string) ([]byte, error) {
+	if Reserved(key) {
+		return nil, nil // a copy of another processor's table has its progress
+	}
 	return c.task.back.lookup(topic, key)
 }
 

@@ -267,6 +267,10 @@ func TestDeclarations(t *testing.T) {
 			Due: func(string, []byte) (int64, error) { return 0, nil }},
 		"fire alone": {Group: "g", Inputs: []string{"in"}, Fold: fold,
 			Fire: func(engine.Context, int64) error { return nil }},
+		"sources of no lookup": {Group: "g", Inputs: []string{"in"}, Fold: fold,
+			Sources: map[string][]string{"t-table": {"in"}}},
+		"no sources": {Group: "g", Inputs: []string{"in"}, Fold: fold,
+			Lookups: []string{"t-table"}, Sources: map[string][]string{"t-table": nil}},
 	} {
 		if _, err := engine.NewDriver(1, p); !errors.Is(err, engine.ErrDeclaration) {
 			t.Errorf("%s: error is %v, want ErrDeclaration", name, err)

@@ -10,13 +10,35 @@ import (
 func Expect(rows []Row, tariff Tariff) *Expected {
 	x := New()
 	duplicate := duplicates(rows)
+	overlap := overlaps(rows, duplicate)
 	for _, r := range rows {
 		x.Sessions[r.ID] = sessionOf(r)
-		x.AddInvoice(r.ID, invoiceOf(r, duplicate[r.ID], tariff))
+		x.AddInvoice(r.ID, invoiceOf(r, duplicate[r.ID], overlap[r.ID], tariff))
 	}
 	x.Total()
 	addWindows(x, rows, duplicate)
 	addAnomalies(x, rows, duplicate)
+	return x
+}
+
+// ExpectTimeOfUse is Expect by the tariff of testdata/time-of-use.json, worked out by hand: see
+// timeOfUse.
+func ExpectTimeOfUse(rows []Row) *Expected {
+	x := Expect(rows, Tariff{})
+	for id, v := range x.Invoices {
+		if v.Currency, v.Lines = timeOfUseCurrency, nil; v.EndMs == noTime {
+			v.Currency = ""
+		}
+		v.ExclCents, v.VATCents, v.InclCents = 0, 0, 0
+		x.Invoices[id] = v
+	}
+	for _, r := range rows {
+		v := x.Invoices[r.ID]
+		v.Lines = timeOfUse(r)
+		v.sum()
+		x.Invoices[r.ID] = v
+	}
+	x.Total()
 	return x
 }
 
@@ -64,7 +86,7 @@ func sessionOf(r Row) Session {
 	return s
 }
 
-func invoiceOf(r Row, duplicate bool, tariff Tariff) Invoice {
+func invoiceOf(r Row, duplicate, overlap bool, tariff Tariff) Invoice {
 	v := Invoice{
 		Station:   r.Station,
 		Connector: r.Connector,
@@ -72,7 +94,7 @@ func invoiceOf(r Row, duplicate bool, tariff Tariff) Invoice {
 		Currency:  tariff.currency,
 		StartMs:   r.StartMs,
 		EndMs:     noTime,
-		Reasons:   holdReasons(r, duplicate),
+		Reasons:   holdReasons(r, duplicate, overlap),
 		Lines:     tariff.lines(r),
 	}
 	v.Held = len(v.Reasons) > 0
@@ -81,17 +103,37 @@ func invoiceOf(r Row, duplicate bool, tariff Tariff) Invoice {
 		if r.HasEnergy {
 			v.EnergyWh = r.EnergyWh
 		}
+	} else {
+		v.Currency = "" // no tariff is looked for
 	}
+	v.sum()
+	return v
+}
+
+func (v *Invoice) sum() {
 	for _, l := range v.Lines {
 		v.ExclCents += l.ExclCents
 		v.VATCents += l.VATCents
 		v.InclCents += l.InclCents
 	}
-	return v
 }
 
-func holdReasons(r Row, duplicate bool) []string {
+// parisRatingW is the rating of a connector where the registry tells none.
+const parisRatingW = 1_000_000
+
+func holdReasons(r Row, duplicate, overlap bool) []string {
 	var reasons []string
+	if overlap {
+		reasons = append(reasons, HoldOverlap)
+	}
+	if unknownUser(r.User) {
+		reasons = append(reasons, HoldUnknownUser)
+	}
+	// More than 1 MW for its time, 10 % more, and 1 kWh: all times 10 hours in ms.
+	if r.HasEnergy && r.HasEnd &&
+		r.EnergyWh*10*hourMs > parisRatingW*11*(r.EndMs-r.StartMs)+1000*10*hourMs {
+		reasons = append(reasons, HoldOverPower)
+	}
 	if duplicate {
 		reasons = append(reasons, HoldDuplicate)
 	}

@@ -100,38 +100,56 @@ func roundHalfUp(r *big.Rat) int64 {
 	return n.Int64() * int64(r.Sign())
 }
 
-// line prices quantity, in kWh or hours; shown is the same in Wh or seconds. VAT is of the rounded
-// amount.
+// line prices quantity, in kWh or hours; shown is the same in Wh or seconds. The amounts come with
+// those of the other lines; until then exact is what it costs, in cents.
 func (t *Tariff) line(
 	dimension string, quantity, price *big.Rat, priceText string, shown int64,
-) Line {
-	hundred := big.NewRat(100, 1)
-	exact := new(big.Rat).Mul(price, quantity)
-	excl := roundHalfUp(exact.Mul(exact, hundred))
-	vat := new(big.Rat).Mul(big.NewRat(excl, 1), &t.percent)
-	vatCents := roundHalfUp(vat.Quo(vat, hundred))
-	return Line{
-		Dimension:  dimension,
-		Quantity:   shown,
-		UnitPrice:  priceText,
-		VATPercent: t.vatText,
-		ExclCents:  excl,
-		VATCents:   vatCents,
-		InclCents:  excl + vatCents,
-	}
+) (l Line, exact *big.Rat) {
+	exact = new(big.Rat).Mul(price, quantity)
+	exact.Mul(exact, big.NewRat(100, 1))
+	return Line{Dimension: dimension, Quantity: shown, UnitPrice: priceText,
+		VATPercent: t.vatText}, exact
 }
 
-// lines are ENERGY, where the energy is known, and TIME; none for a session without an end.
+// lines are ENERGY and TIME; none for a session without an end or without energy, and none for
+// one that ends before it starts. What has no quantity has no line.
 func (t *Tariff) lines(r Row) []Line {
-	if !r.HasEnd {
+	if !r.HasEnd || !r.HasEnergy || r.EndMs < r.StartMs {
 		return nil
 	}
 	var lines []Line
-	if r.HasEnergy {
+	var exact []*big.Rat
+	if r.EnergyWh > 0 {
 		kWh := big.NewRat(r.EnergyWh, 1000)
-		lines = append(lines, t.line("ENERGY", kWh, &t.perKWh, t.kWhText, r.EnergyWh))
+		l, cents := t.line("ENERGY", kWh, &t.perKWh, t.kWhText, r.EnergyWh)
+		lines, exact = append(lines, l), append(exact, cents)
 	}
-	length := r.EndMs - r.StartMs
-	hours := big.NewRat(length, hourMs)
-	return append(lines, t.line("TIME", hours, &t.perHour, t.hourText, wholeSeconds(length)))
+	if length := r.EndMs - r.StartMs; length > 0 {
+		hours := big.NewRat(length, hourMs)
+		l, cents := t.line("TIME", hours, &t.perHour, t.hourText, wholeSeconds(length))
+		lines, exact = append(lines, l), append(exact, cents)
+	}
+	shareCents(lines, exact, &t.percent)
+	return lines
+}
+
+// shareCents gives lines of one VAT rate their amounts: the exact sum and its exact VAT are each
+// rounded once, and shared out by largest remainder, the VAT in proportion to what is rounded.
+func shareCents(lines []Line, exact []*big.Rat, percent *big.Rat) {
+	sum := new(big.Rat)
+	for _, cents := range exact {
+		sum.Add(sum, cents)
+	}
+	vat := new(big.Rat).Mul(sum, percent)
+	vat.Quo(vat, big.NewRat(100, 1))
+	excl := largestRemainder(roundHalfUp(sum), exact)
+	weights := make([]*big.Rat, len(excl))
+	for i, cents := range excl {
+		weights[i] = big.NewRat(cents, 1)
+	}
+	vats := largestRemainder(roundHalfUp(vat), inProportion(roundHalfUp(vat), weights))
+	for i := range lines {
+		l := &lines[i]
+		l.ExclCents, l.VATCents, l.InclCents = excl[i], vats[i], excl[i]+vats[i]
+	}
 }

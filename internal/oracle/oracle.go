@@ -1,5 +1,7 @@
-// Package oracle tells what must come out when a file of session records has been imported,
-// worked out from the whole file at once, on one thread and in the plainest way.
+// Package oracle tells what must come out, worked out from all input at once, on one thread and in
+// the plainest way: Expect when a file of session records has been imported, PriceUsage what a
+// session costs, asked second by second, and History the list of a session's invoices and credit
+// notes, made anew for each moment.
 //
 // It holds its own reader, its own arithmetic and its own plain types. It refuses to know the
 // folds, the bytes, the topics and the engine that it judges: it imports nothing of the project,
@@ -16,13 +18,12 @@ const (
 	hourMs         = 3600 * secondMs
 	dayMs          = 24 * hourMs
 
-	graceMs   = 600 * secondMs           // an arrival later than window end + this is late
-	skewMs    = 300 * secondMs           // an event further ahead of its arrival is skewed
-	fireDelay = secondMs                 // what is due is done this much later
-	lateMax   = 8                        // distinct late arrivals that a window counts
-	noTime    = int64(0)                 // the time of an end that never came
-	dayForm   = "2006-01-02"             // a UTC day in an anomaly's key
-	hourForm  = "2006-01-02T15:04:05Z07" // a window's start in its key
+	graceMs  = 600 * secondMs           // an arrival later than window end + this is late
+	skewMs   = 300 * secondMs           // an event further ahead of its arrival is skewed
+	lateMax  = 8                        // distinct late arrivals that a window counts
+	noTime   = int64(0)                 // the time of an end that never came
+	dayForm  = "2006-01-02"             // a UTC day in an anomaly's key
+	hourForm = "2006-01-02T15:04:05Z07" // a window's start in its key
 )
 
 // Reasons to hold an invoice.
@@ -51,7 +52,7 @@ const (
 
 // Expected is all that must come out of a file. The maps' keys are: the session id for Sessions
 // and Invoices, the user for Users, WindowKey for Windows, ConnectorKey for Connectors and
-// AnomalyKey or OverlapKey for Anomalies.
+// AnomalyKey or SkewKey for Anomalies.
 type Expected struct {
 	Sessions   map[string]Session
 	Invoices   map[string]Invoice
@@ -161,7 +162,7 @@ func (x *Expected) AddInvoice(session string, v Invoice) {
 	x.Invoices[session] = v
 }
 
-// AddAnomaly notes one anomaly in its last state, under AnomalyKey or OverlapKey. The first is
+// AddAnomaly notes one anomaly in its last state, under AnomalyKey or SkewKey. The first is
 // kept, each further one raises Count.
 func (x *Expected) AddAnomaly(key string, a Anomaly) {
 	a.Count = 1
@@ -201,7 +202,7 @@ func WindowKey(station, connector string, startMs int64) string {
 	return ConnectorKey(station, connector) + "/" + time.UnixMilli(startMs).UTC().Format(hourForm)
 }
 
-// AnomalyKey names an anomaly about one session: KindDuplicate or KindNotEnded.
+// AnomalyKey names an anomaly about one session: of a reason to hold its bill, or of its meter.
 func AnomalyKey(kind, session string) string { return kind + "/" + session }
 
 // OverlapKey names the overlap of two sessions, given in either order.

@@ -62,9 +62,12 @@ func TestParis(t *testing.T) {
 		"held: session_not_ended":         4,
 		"held: no_energy":                 98,
 		"held: negative_duration":         0,
-		"anomaly: duplicate_session ":     43,
+		"held: overlapping_sessions":      2,
+		"held: unknown_user":              0,
+		"held: over_power":                0,
+		"anomaly: duplicate_session open": 43,
 		"anomaly: session_not_ended open": 4,
-		"anomaly: overlapping_sessions ":  1,
+		"anomaly: no_energy open":         98,
 	} {
 		if got[name] != want {
 			t.Errorf("%s: %d, want %d", name, got[name], want)

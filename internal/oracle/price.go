@@ -34,6 +34,16 @@ type UsagePeriod struct {
 	MilliWh           int64
 	Parking           bool // the vehicle asks for no power
 	PowerW, CurrentMa *int64
+
+	exact *big.Rat // mWh, in place of MilliWh; nil for none
+}
+
+// energy is what flows in the period, in mWh.
+func (p *UsagePeriod) energy() *big.Rat {
+	if p.exact != nil {
+		return p.exact
+	}
+	return big.NewRat(p.MilliWh, 1)
 }
 
 // Price is what a Usage costs.

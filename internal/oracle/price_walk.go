@@ -72,7 +72,10 @@ func (t *priceTariff) walkReservation(u Usage, l *ledger) {
 }
 
 // walkSession asks at every second of the session.
-func (t *priceTariff) walkSession(u Usage, l *ledger) {
+func (t *priceTariff) walkSession(u Usage, l *ledger) { t.walkSteps(u, l, secondMs) }
+
+// walkSteps asks at every step of the clock and of the session.
+func (t *priceTariff) walkSteps(u Usage, l *ledger, step int64) {
 	if u.StartMs == u.EndMs {
 		m := moment{local: localTime(u, u.StartMs), milliWh: new(big.Rat)}
 		l.addFlat(t.active(dimFlat, m))
@@ -81,11 +84,11 @@ func (t *priceTariff) walkSession(u Usage, l *ledger) {
 	before := new(big.Rat) // mWh of the periods before
 	for _, p := range u.Periods {
 		for at := p.FromMs; at < p.ToMs; {
-			next := min(nextSecond(at, 0), nextSecond(at, u.StartMs), p.ToMs)
+			next := min(nextStep(at, 0, step), nextStep(at, u.StartMs, step), p.ToMs)
 			t.walkSecond(u, p, at, next, before, l)
 			at = next
 		}
-		before.Add(before, big.NewRat(p.MilliWh, 1))
+		before.Add(before, p.energy())
 	}
 }
 
@@ -121,7 +124,7 @@ func (t *priceTariff) walkSecond(
 // energyAt is the session's energy in mWh at a moment of the period.
 func (p *UsagePeriod) energyAt(at int64, before *big.Rat) *big.Rat {
 	share := big.NewRat(at-p.FromMs, p.ToMs-p.FromMs)
-	share.Mul(share, big.NewRat(p.MilliWh, 1))
+	share.Mul(share, p.energy())
 	return share.Add(share, before)
 }
 
@@ -147,10 +150,12 @@ func (t *priceTariff) cutEnergy(from, to *big.Rat) []*big.Rat {
 func localTime(u Usage, at int64) time.Time { return time.UnixMilli(at).In(u.Zone) }
 
 // nextSecond is the next whole second after a point in time, counted from origin.
-func nextSecond(at, origin int64) int64 {
-	into := (at - origin) % secondMs
+func nextSecond(at, origin int64) int64 { return nextStep(at, origin, secondMs) }
+
+func nextStep(at, origin, step int64) int64 {
+	into := (at - origin) % step
 	if into < 0 {
-		into += secondMs
+		into += step
 	}
-	return at - into + secondMs
+	return at - into + step
 }

@@ -38,24 +38,33 @@ func (w *World) Tariffs() []chargestream.TariffHistory {
 	}
 }
 
-func version(
-	from chargestream.Millis, components ...chargestream.PriceComponent,
-) chargestream.TariffVersion {
-	return chargestream.TariffVersion{ValidFrom: from, Tariff: chargestream.Tariff{
-		Currency: currency,
-		Elements: []chargestream.TariffElement{{PriceComponents: components}}}}
+func version(from chargestream.Millis, components ...component) chargestream.TariffVersion {
+	text, err := json.Marshal(map[string]any{"currency": currency,
+		"elements": []any{map[string]any{"price_components": components}}})
+	if err != nil {
+		panic(err) // texts and numbers of this file
+	}
+	return chargestream.TariffVersion{ValidFrom: from, Tariff: text}
+}
+
+// component is a PriceComponent of OCPI 2.2.1.
+type component struct {
+	Type     string      `json:"type"`
+	Price    json.Number `json:"price"`
+	VAT      json.Number `json:"vat"`
+	StepSize int         `json:"step_size"` // Wh or s
 }
 
 // energy is a price a kWh, counted by the Wh.
-func energy(price json.Number) chargestream.PriceComponent {
-	return chargestream.PriceComponent{Type: "ENERGY", Price: price, VAT: vat, StepSize: 1}
+func energy(price json.Number) component {
+	return component{Type: "ENERGY", Price: price, VAT: vat, StepSize: 1}
 }
 
 // perHourOf is a price an hour, counted by the minute.
-func perHourOf(price json.Number) chargestream.PriceComponent {
-	return chargestream.PriceComponent{Type: "TIME", Price: price, VAT: vat, StepSize: 60}
+func perHourOf(price json.Number) component {
+	return component{Type: "TIME", Price: price, VAT: vat, StepSize: 60}
 }
 
-func flat(price json.Number) chargestream.PriceComponent {
-	return chargestream.PriceComponent{Type: "FLAT", Price: price, VAT: vat, StepSize: 1}
+func flat(price json.Number) component {
+	return component{Type: "FLAT", Price: price, VAT: vat, StepSize: 1}
 }

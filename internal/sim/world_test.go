@@ -75,7 +75,15 @@ func TestRegistryAndTariffs(t *testing.T) {
 	for _, history := range w.Tariffs() {
 		tariffs[history.TariffID] = true
 		for _, v := range history.Versions {
-			for _, c := range v.Tariff.Elements[0].PriceComponents {
+			var tariff struct {
+				Elements []struct {
+					PriceComponents []struct{ Price, VAT json.Number } `json:"price_components"`
+				}
+			}
+			if err := json.Unmarshal(v.Tariff, &tariff); err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range tariff.Elements[0].PriceComponents {
 				if c.VAT == "" || c.Price == "" {
 					t.Errorf("%s: a price without VAT: %+v", history.TariffID, c)
 				}

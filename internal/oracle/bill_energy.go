@@ -1,0 +1,267 @@
+package oracle
+
+import (
+	"cmp"
+	"math/big"
+	"slices"
+)
+
+// sampledW is the power from which a sample says that the vehicle charges.
+const sampledW = 100
+
+// energyFinding is what is known of a session's energy.
+type energyFinding struct {
+	known     bool
+	wh        int64
+	estimated bool
+	glitch    bool     // the register fell and came back
+	unsure    bool     // the sum of what the register rose by
+	reasons   []string // to doubt it
+	baseWh    *int64   // what samples show where nothing is delivered
+}
+
+// own are the samples of the session from its start to its end, both inclusive: those that name it,
+// and those on its connector that name none.
+func (s *story) own(v sheet) []SampleFact {
+	var all []SampleFact
+	for _, m := range v.known.samples {
+		within := v.start.AtMs <= m.AtMs && m.AtMs <= v.end.AtMs
+		if (within || s.rules.flaw == flawAllSamples) && s.names(m, v) {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+func (s *story) names(m SampleFact, v sheet) bool {
+	if !slices.Contains([]string{"", "0", "-1"}, m.Session) {
+		return m.Session == s.facts.Session
+	}
+	return s.rules.flaw != flawUnnamedLost && cmp.Or(m.Connector, "1") == s.connectorOf(v)
+}
+
+func registers(samples []SampleFact) []SampleFact {
+	return slices.DeleteFunc(slices.Clone(samples), func(m SampleFact) bool {
+		return m.RegisterWh == nil
+	})
+}
+
+// findEnergy judges the energy of a sheet with start and end. A corrected energy ends all doubt
+// about it; the registers are still looked at, for what was delivered by when.
+func (s *story) findEnergy(v sheet) energyFinding {
+	samples := s.own(v)
+	f := s.measure(v, registers(samples))
+	if s.decided.energy != nil {
+		return energyFinding{known: true, wh: *s.decided.energy, glitch: f.glitch, baseWh: f.baseWh}
+	}
+	if !f.known {
+		f.reasons = append(f.reasons, HoldNoEnergy)
+		return f
+	}
+	if s.overPower(v, f.wh, v.end.AtMs-v.start.AtMs) {
+		f.reasons = append(f.reasons, HoldOverPower)
+	}
+	if unitMismatch(f.wh, v.end.AtMs-v.start.AtMs, s.ranged(v)) {
+		f.reasons = append(f.reasons, HoldUnitMismatch)
+	}
+	return f
+}
+
+// overPower tells whether so much energy is more than rating x time x 1.1 + 1 kWh.
+func (s *story) overPower(v sheet, wh, lengthMs int64) bool {
+	limit := big.NewRat(v.terms.ratingW(s.connectorOf(v)), hourMs)
+	limit.Mul(limit, big.NewRat(max(0, lengthMs)*11, 10)).Add(limit, big.NewRat(1000, 1))
+	return big.NewRat(wh, 1).Cmp(limit) > 0
+}
+
+// measure finds the energy in the order of the rules. Where the energy is told, a late baseline
+// holds nothing, and is what the line of the energy delivered begins with. An energy told that is
+// the register at the end, with a register at the start above 0, is not believed: the registers
+// tell it then. Samples that count from the start of the session say nothing of the register.
+func (s *story) measure(v sheet, samples []SampleFact) energyFinding {
+	start, end := v.start.MeterWh, v.end.MeterWh
+	told := v.end.EnergyWh
+	lifetime := told != nil && end != nil && *told == *end && start != nil && *start > 0
+	believed := told != nil && !lifetime
+	counted := start != nil && countFromStart(*start, samples)
+	if counted {
+		samples = nil
+	}
+	late := start != nil && *start == 0 && len(samples) > 0 &&
+		s.overPower(v, *samples[0].RegisterWh, samples[0].AtMs-v.start.AtMs)
+
+	var readings []int64
+	if start != nil && !late {
+		readings = append(readings, *start)
+	}
+	for _, m := range samples {
+		readings = append(readings, *m.RegisterWh)
+	}
+	if end != nil {
+		readings = append(readings, *end)
+	}
+	f := energyFinding{baseWh: number64(0)}
+	if len(readings) > 0 && !counted {
+		f.baseWh = &readings[0]
+	}
+	fell, persists := falls(readings)
+	f.glitch = fell && !persists
+	persists = persists && s.rules.flaw != flawLastLessFirst
+	if believed && (s.rules.flaw != flawRegisterFirst || start == nil || end == nil) {
+		f.known, f.wh = true, *told
+		if persists {
+			f.reasons = append(f.reasons, HoldMeterRegression)
+		}
+		return f
+	}
+	if len(readings) < 2 {
+		return f // one reading tells no difference
+	}
+	f.known = true
+	f.sum(readings, persists && len(samples) == 0, persists)
+	if start == nil || end == nil {
+		f.estimated = true
+	}
+	if start == nil && end == nil {
+		f.reasons = append(f.reasons, HoldEstimated)
+	}
+	if late || lifetime {
+		f.estimated = true
+		f.reasons = append(f.reasons, HoldLifetimeRegister)
+	}
+	return f
+}
+
+// countFromStart tells whether all samples are below the register at the start: those of a station
+// that counts the energy of each session from nothing, where its register has the meter's life.
+func countFromStart(startWh int64, samples []SampleFact) bool {
+	return len(samples) > 0 && !slices.ContainsFunc(samples, func(m SampleFact) bool {
+		return *m.RegisterWh >= startWh
+	})
+}
+
+// sum is last less first, or what the register rose by in all where it fell for good.
+func (f *energyFinding) sum(readings []int64, negative, persists bool) {
+	switch {
+	case negative:
+		f.reasons = append(f.reasons, HoldNegativeEnergy)
+	case persists:
+		for i := 1; i < len(readings); i++ {
+			f.wh += max(0, readings[i]-readings[i-1])
+		}
+		f.estimated, f.unsure = true, true
+		f.reasons = append(f.reasons, HoldMeterRegression)
+	default:
+		f.wh = readings[len(readings)-1] - readings[0]
+	}
+}
+
+// falls tells whether a register fell, and whether its last reading is still below the largest.
+func falls(readings []int64) (fell, persists bool) {
+	for i := 1; i < len(readings); i++ {
+		fell = fell || readings[i] < readings[i-1]
+	}
+	return fell, fell && readings[len(readings)-1] < slices.Max(readings)
+}
+
+// ranged are the samples of which the power counts in a range. Of the quarter hours in which the
+// session began or ended, these are samples that name it, where no minute that is not wholly within
+// the session has a sample.
+func (s *story) ranged(v sheet) []SampleFact {
+	spoilt := map[int64]bool{}
+	for _, m := range v.known.samples {
+		if m.PowerW != nil && s.names(m, v) && !v.hasMinute(m.AtMs/minuteMs) {
+			spoilt[m.AtMs/quarterMs] = true
+		}
+	}
+	return slices.DeleteFunc(s.own(v), func(m SampleFact) bool {
+		quarter := m.AtMs / quarterMs
+		whole := v.start.AtMs <= quarter*quarterMs && (quarter+1)*quarterMs <= v.end.AtMs
+		return !whole && (spoilt[quarter] || m.Session != s.facts.Session)
+	})
+}
+
+// hasMinute tells whether a minute lies wholly within the session.
+func (v sheet) hasMinute(minute int64) bool {
+	return v.start.AtMs <= minute*minuteMs && (minute+1)*minuteMs <= v.end.AtMs
+}
+
+// unitMismatch compares energy with the samples of 100 W or more: with the least that they show,
+// and with the most that they allow.
+func unitMismatch(wh, lengthMs int64, samples []SampleFact) bool {
+	least := map[int64]int64{}            // the smallest power of each quarter hour
+	minutes := map[int64]map[int64]bool{} // those of it with a sample
+	var most int64
+	for _, m := range samples {
+		if m.PowerW == nil || *m.PowerW < sampledW {
+			continue
+		}
+		quarter := m.AtMs / quarterMs
+		if minutes[quarter] == nil {
+			minutes[quarter], least[quarter] = map[int64]bool{}, *m.PowerW
+		}
+		minutes[quarter][m.AtMs/minuteMs] = true
+		least[quarter] = min(least[quarter], *m.PowerW)
+		most = max(most, *m.PowerW)
+	}
+	const minutesOfHour, factor = 60, 100
+	var wattMinutes int64
+	for quarter, w := range least {
+		wattMinutes += w * int64(len(minutes[quarter]))
+	}
+	if wattMinutes >= 100*minutesOfHour && wh*factor*minutesOfHour < wattMinutes {
+		return true
+	}
+	allowed := new(big.Rat).Mul(big.NewRat(most*factor, 1), big.NewRat(max(0, lengthMs), hourMs))
+	return most > 0 && big.NewRat(wh, 1).Cmp(allowed) > 0
+}
+
+// reading is the energy delivered by a moment.
+type reading struct {
+	atMs int64
+	wh   *big.Rat
+}
+
+// delivered are the known readings from start to end: nothing at the start, the first and last
+// register of each quarter hour that is over by the end, all at the end; none is below the one
+// before or above all. Readings at the start or before it say nothing.
+func (s *story) delivered(v sheet) []reading {
+	whole := func(wh int64) *big.Rat { return big.NewRat(wh, 1) }
+	points := []reading{{v.start.AtMs, whole(0)}}
+	samples := slices.DeleteFunc(registers(s.own(v)), func(m SampleFact) bool {
+		return m.AtMs < v.start.AtMs || m.AtMs > v.end.AtMs
+	})
+	var reached int64
+	for i, m := range samples {
+		quarter := m.AtMs / quarterMs
+		first := i == 0 || samples[i-1].AtMs/quarterMs != quarter
+		last := i == len(samples)-1 || samples[i+1].AtMs/quarterMs != quarter
+		over := (quarter+1)*quarterMs <= v.end.AtMs
+		if !over || !first && !last || m.AtMs <= v.start.AtMs || m.AtMs >= v.end.AtMs {
+			continue
+		}
+		wh := *m.RegisterWh - *v.energy.baseWh
+		if s.rules.flaw == flawNoClamp {
+			wh = min(max(wh, 0), max(v.energy.wh, 0))
+		} else {
+			wh = min(max(wh, reached), v.energy.wh)
+		}
+		reached = wh
+		points = append(points, reading{m.AtMs, whole(wh)})
+	}
+	return append(points, reading{v.end.AtMs, whole(v.energy.wh)})
+}
+
+// deliveredBy is the straight line between the readings around a moment.
+func deliveredBy(points []reading, atMs int64) *big.Rat {
+	for i := 1; i < len(points); i++ {
+		a, b := points[i-1], points[i]
+		if atMs > b.atMs || a.atMs == b.atMs {
+			continue
+		}
+		share := new(big.Rat).Sub(b.wh, a.wh)
+		share.Mul(share, big.NewRat(atMs-a.atMs, b.atMs-a.atMs))
+		return share.Add(share, a.wh)
+	}
+	return points[len(points)-1].wh
+}

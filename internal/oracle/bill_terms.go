@@ -1,0 +1,185 @@
+package oracle
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// terms are the registry entry and the tariff that a document goes by; nil where there is none.
+type terms struct {
+	entry  *RegistryFact
+	id     string
+	tariff *TariffVersion
+}
+
+// seal is the moment by which reference data must be in effect; zero before it is known.
+type seal struct{ atMs int64 }
+
+// termsAt are the terms with what is in effect: at the seal, else now. What is sealed is the
+// knowledge of reference data; the version is chosen by the start that counts now. Without a start
+// or an end only the entry is looked at, for the place and its clock: without a start by the end.
+func (s *story) termsAt(v sheet) terms {
+	if v.start == nil {
+		return terms{entry: s.lookup(v.end.AtMs, v.known.atMs).entry}
+	}
+	atMs := v.known.atMs
+	if s.seal.atMs != 0 && s.rules.flaw != flawNeverSealed {
+		atMs = s.seal.atMs
+	}
+	t := s.lookup(v.start.AtMs, atMs)
+	if v.end == nil {
+		t.id, t.tariff = "", nil
+	}
+	return t
+}
+
+// sealAt seals the terms of a document with start and end if some version is in force. A reprice
+// that found none leaves them open, and later records count.
+func (s *story) sealAt(v sheet) {
+	if s.seal.atMs == 0 && v.start != nil && v.end != nil &&
+		s.fromRegistry(v.start.AtMs, v.known.atMs).tariff != nil {
+		s.seal.atMs = v.known.atMs
+	}
+}
+
+// lookup is fromRegistry, with a corrected tariff in place of the registry's.
+func (s *story) lookup(startMs, atMs int64) terms {
+	t := s.fromRegistry(startMs, atMs)
+	if s.decided.tariff == "" {
+		return t
+	}
+	t.id = s.decided.tariff
+	t.tariff = s.version(t.id, startMs, func(arrivalMs int64) bool {
+		return arrivalMs+graceMs <= s.decided.tariffBy
+	})
+	return t
+}
+
+// fromRegistry looks a start up in what is in effect at a moment: the last entry that arrived by
+// the start, else the first after it; after a reprice the last that arrived by the decision. If
+// what arrived by the decision has a version in force, nothing else is looked at.
+func (s *story) fromRegistry(startMs, atMs int64) terms {
+	by := s.decided.repriceBy
+	if by != 0 {
+		if t := s.pick(startMs, by, func(ms int64) bool { return ms <= by }); t.tariff != nil {
+			return t
+		}
+	}
+	inEffect := func(ms int64) bool { return ms+graceMs <= atMs || ms <= by }
+	if by != 0 {
+		return s.pick(startMs, by, inEffect)
+	}
+	return s.pick(startMs, startMs, inEffect)
+}
+
+func (s *story) pick(startMs, lastByMs int64, inEffect func(int64) bool) terms {
+	var t terms
+	for i := range s.facts.Registry {
+		e := &s.facts.Registry[i]
+		if inEffect(e.ArrivalMs) && (t.entry == nil || e.ArrivalMs <= lastByMs) {
+			t.entry = e
+		}
+	}
+	if t.entry == nil {
+		return t
+	}
+	t.id = t.entry.Tariff
+	t.tariff = s.version(t.id, startMs, inEffect)
+	return t
+}
+
+// version is the one in force at the start of the last record in effect; of versions of the same
+// valid_from the last in the record.
+func (s *story) version(id string, startMs int64, inEffect func(int64) bool) *TariffVersion {
+	var record *TariffFact
+	for i := range s.facts.Tariffs {
+		if t := &s.facts.Tariffs[i]; t.ID == id && inEffect(t.ArrivalMs) {
+			record = t
+		}
+	}
+	if record == nil {
+		return nil
+	}
+	var found *TariffVersion
+	for i := range record.Versions {
+		v := &record.Versions[i]
+		if v.ValidFromMs > startMs {
+			continue
+		}
+		first := s.rules.flaw == flawFirstTariff
+		if found == nil || !first && v.ValidFromMs >= found.ValidFromMs {
+			found = v
+		}
+	}
+	return found
+}
+
+// ratingW is what the connector can deliver: by the entry, else 1 MW.
+func (t terms) ratingW(connector string) int64 {
+	const unknown = 1_000_000
+	if t.entry == nil {
+		return unknown
+	}
+	if w := t.entry.ConnectorPower[connector]; w > 0 {
+		return w
+	}
+	if t.entry.MaxPowerW > 0 {
+		return t.entry.MaxPowerW
+	}
+	return unknown
+}
+
+// readTariff is a tariff as a bill asks for it: its prices, its currency and its own dates.
+type readTariff struct {
+	prices     *priceTariff
+	Currency   string
+	Start, End *string // start_date_time and end_date_time
+}
+
+// read reads a tariff once. What does not parse never becomes reference data.
+func (s *story) read(v *TariffVersion) *readTariff {
+	key := string(v.JSON)
+	if t, ok := s.tariffs[key]; ok {
+		return t
+	}
+	var head struct {
+		Currency string  `json:"currency"`
+		Start    *string `json:"start_date_time"`
+		End      *string `json:"end_date_time"`
+	}
+	prices, err := parsePriceTariff(v.JSON)
+	if err == nil {
+		err = json.Unmarshal(v.JSON, &head)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("tariff that is reference data: %v", err))
+	}
+	t := &readTariff{prices: prices, Currency: head.Currency, Start: head.Start, End: head.End}
+	s.tariffs[key] = t
+	return t
+}
+
+// zone is the charger's clock, nil where it is not known. A tariff that a decision names is taken
+// without an entry, too.
+func (s *story) zone(t terms) *time.Location {
+	if t.entry == nil || t.entry.Zone == "" {
+		return nil
+	}
+	if _, ok := s.zones[t.entry.Zone]; !ok {
+		s.zones[t.entry.Zone] = zoneNamed(t.entry.Zone)
+	}
+	return s.zones[t.entry.Zone]
+}
+
+// digitsOf is how many digits the minor unit of a currency has (ISO 4217), as far as the facts
+// here use it.
+func digitsOf(currency string) int {
+	switch currency {
+	case "JPY", "CLP", "KRW", "ISK":
+		return 0
+	case "KWD", "BHD", "TND", "OMR", "JOD":
+		return 3
+	}
+	return 2
+}
