@@ -152,8 +152,8 @@ func (w *correctionWire) read(
 	}
 	for name, at := range map[string]chargestream.Millis{"start_time": w.StartTime,
 		"end_time": w.EndTime} {
-		if at != 0 && (at < decided-correctionPast || at > decided+chargestream.FutureLimit) {
-			return fmt.Errorf("correction.%s %s is too far from decided_at", name, at)
+		if at != 0 && (at < decided-correctionPast || at > decided) {
+			return fmt.Errorf("correction.%s %s is after decided_at, or too long before", name, at)
 		}
 	}
 	c.StartTime, c.EndTime = w.StartTime, w.EndTime

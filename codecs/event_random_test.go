@@ -12,6 +12,9 @@ import (
 // millisMax is the end of the year 9999, the last that RFC 3339 can write.
 const millisMax = chargestream.Millis(253402300799999)
 
+// quantityMax bounds every quantity of an event, in its smallest unit.
+const quantityMax = 1_000_000_000_000
+
 // integerMax bounds the random amounts: ParseScaled refuses the last few below the largest int64.
 const integerMax = 9_223_372_036_854_775_799
 
@@ -40,7 +43,7 @@ func drawAmount[T ~int64](t *rapid.T, label string) *T {
 	if rapid.Bool().Draw(t, label+" is nil") {
 		return nil
 	}
-	return of(T(rapid.Int64Range(-integerMax, integerMax).Draw(t, label)))
+	return of(T(rapid.Int64Range(-quantityMax, quantityMax).Draw(t, label)))
 }
 
 // drawEvent draws an event and the topic that it belongs to.
@@ -114,9 +117,10 @@ func drawDecision(t *rapid.T, of *chargestream.SessionStart) *chargestream.Decis
 			d.Holds = nil
 		}
 	case chargestream.ActionCorrect:
-		energy := chargestream.WattHours(rapid.Int64Range(0, integerMax).Draw(t, "energy_wh"))
+		energy := chargestream.WattHours(rapid.Int64Range(0, quantityMax).Draw(t, "energy_wh"))
 		d.Correction = chargestream.Correction{Energy: &energy, UserID: of.UserID,
-			EndTime: drawTime(t, "corrected end"), TariffID: drawID[chargestream.TariffID](t,
+			EndTime: of.Time - chargestream.Millis(rapid.IntRange(0, 1_000_000).Draw(t,
+				"corrected end")), TariffID: drawID[chargestream.TariffID](t,
 				"tariff")}
 	}
 	return d

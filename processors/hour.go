@@ -54,6 +54,9 @@ func (f *hourFold) fold(ctx engine.Context, m *engine.Message) error {
 	if len(row.Transitions) >= tables.HourTransitionsMax {
 		f.count.Bound("hour_transitions")
 	}
+	if len(row.Stays) >= tables.HourStaysMax {
+		f.count.Bound("hour_stays")
+	}
 	if len(row.Loads) >= tables.HourLoadsMax {
 		f.count.Bound("hour_loads")
 	}

@@ -44,6 +44,22 @@ func insertAt[T any](list []T, i int, v T) []T {
 	return list
 }
 
+// bound removes the last elements, in the order of prefer, of a list that is sorted in another one,
+// until it holds no more than so many. Which ones are kept does not hang on the order in which they
+// came.
+func bound[T any](list []T, most int, prefer func(a, b *T) int) []T {
+	for len(list) > most {
+		worst := 0
+		for i := range list {
+			if prefer(&list[i], &list[worst]) > 0 {
+				worst = i
+			}
+		}
+		list = append(list[:worst], list[worst+1:]...)
+	}
+	return list
+}
+
 func compareOptional[T cmp.Ordered](a, b *T) int {
 	switch {
 	case a == nil && b == nil:

@@ -68,7 +68,7 @@ func (s *Session) firstDue() chargestream.Millis {
 func (s *Session) Gate() chargestream.Millis {
 	gate := s.Heard
 	for _, hour := range s.asked() {
-		key := SessionHour{ConnectorID: s.Starts[0].ConnectorID, Start: hour}
+		key := SessionHour{ConnectorID: s.ConnectorID(), Start: hour}
 		i, ok := slices.BinarySearchFunc(s.Hours, key, func(a, b SessionHour) int {
 			return compareSessionHours(&a, &b)
 		})
@@ -85,18 +85,20 @@ func (s *Session) Gate() chargestream.Millis {
 // whether it is a copy.
 func (s *Session) asked() []chargestream.Millis {
 	low, start, end := s.Low, s.LastStart, s.LastEnd
-	ended := len(s.Ends) > 0
+	started, ended := len(s.Starts) > 0, len(s.Ends) > 0
 	for i := range s.Decisions {
 		c := &s.Decisions[i].Correction
-		low = least(low, c.StartTime)
+		low, started = least(low, c.StartTime), started || c.StartTime != 0
 		start, end = max(start, c.StartTime), max(end, c.EndTime)
 		ended = ended || c.EndTime != 0
 	}
 	switch {
-	case len(s.Starts) == 0 || s.Heard < s.firstDue():
+	case !started || s.ConnectorID() == "" || s.Heard < s.firstDue():
 		return nil
-	case !ended:
+	case !ended && len(s.Starts) > 0:
 		return []chargestream.Millis{s.Starts[0].At.Truncate(chargestream.Hour)}
+	case !ended:
+		return nil
 	}
 	return windowsOf(low, start, end)
 }
@@ -109,13 +111,13 @@ func (s *Session) Asks(id chargestream.SessionID, before *Session) []HourPart {
 		return nil
 	}
 	if old := before.asked(); s.Heard == before.Heard && slices.Equal(old, hours) &&
-		before.Starts[0].ConnectorID == s.Starts[0].ConnectorID {
+		before.ConnectorID() == s.ConnectorID() {
 		return nil
 	}
 	var parts []HourPart
 	for _, hour := range hours {
 		parts = append(parts, HourPart{Check: id, Heard: s.Heard, Key: HourKey{Start: hour,
-			StationID: s.StationID, ConnectorID: s.Starts[0].ConnectorID},
+			StationID: s.StationID, ConnectorID: s.ConnectorID()},
 			Row: Hour{Stays: []Stay{{ID: id, Heard: s.Heard, Whole: s.timed()}}}})
 	}
 	return parts

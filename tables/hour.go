@@ -119,6 +119,15 @@ type Stay struct {
 	Whole bool
 }
 
+// arrival is when the session was first told of.
+func (s *Stay) arrival() chargestream.Millis {
+	first := least(s.Interval.StartArrival, s.Span.StartArrival)
+	for _, b := range s.Begins {
+		first = least(first, b.Arrival)
+	}
+	return first
+}
+
 // Begin is one claim that a session began.
 type Begin struct {
 	At      chargestream.Millis
@@ -183,16 +192,21 @@ func (h *Hour) Merge(o *Hour) {
 		h.Transitions = insertSorted(h.Transitions, t, compareTransitions,
 			func(into, from *Transition) { into.Arrival = least(into.Arrival, from.Arrival) })
 	}
-	h.Transitions = h.Transitions[:min(len(h.Transitions), HourTransitionsMax)]
+	h.Transitions = bound(h.Transitions, HourTransitionsMax, func(a, b *Transition) int {
+		return cmp.Or(cmp.Compare(lateMoment(a.At, a.Arrival), lateMoment(b.At, b.Arrival)),
+			compareTransitions(a, b))
+	})
 	for _, s := range o.Stays {
 		h.Stays = insertSorted(h.Stays, s,
 			func(a, b *Stay) int { return cmp.Compare(a.ID, b.ID) }, mergeStays)
 	}
-	h.Stays = h.Stays[:min(len(h.Stays), HourStaysMax)]
+	h.Stays = bound(h.Stays, HourStaysMax, func(a, b *Stay) int {
+		return cmp.Or(cmp.Compare(a.arrival(), b.arrival()), cmp.Compare(a.ID, b.ID))
+	})
 	for _, l := range o.Loads {
 		h.Loads = insertSorted(h.Loads, l, compareQuarters, mergeQuarters)
 	}
-	h.Loads = h.Loads[:min(len(h.Loads), HourLoadsMax)]
+	h.Loads = boundQuarters(h.Loads, HourLoadsMax)
 	h.Through = h.Through || o.Through
 	h.Closed = h.Closed || o.Closed
 	h.Heard = max(h.Heard, o.Heard)

@@ -37,7 +37,7 @@ func mergeSessionHours(into, from *SessionHour) {
 		for _, o := range from.Overlaps {
 			into.Overlaps = insertSorted(into.Overlaps, o, compareOverlaps, mergeOverlaps)
 		}
-		into.Overlaps = into.Overlaps[:min(len(into.Overlaps), SessionOverlapsMax)]
+		into.Overlaps = boundOverlaps(into.Overlaps)
 	}
 }
 
@@ -196,7 +196,14 @@ func (h *Hour) overlapping(id chargestream.SessionID) []Overlap {
 			list = insertSorted(list, overlapOf(&stays[j]), compareOverlaps, mergeOverlaps)
 		}
 	}
-	return list[:min(len(list), SessionOverlapsMax)]
+	return boundOverlaps(list)
+}
+
+// boundOverlaps keeps those that are known first, so that a bill that is held for one stays so.
+func boundOverlaps(list []Overlap) []Overlap {
+	return bound(list, SessionOverlapsMax, func(a, b *Overlap) int {
+		return cmp.Or(cmp.Compare(a.Interval.Due, b.Interval.Due), cmp.Compare(a.ID, b.ID))
+	})
 }
 
 // Notices are what the window must tell of its own accord: to all that are due in it, that
@@ -211,8 +218,10 @@ func (h *Hour) Notices(part *HourPart) []SessionPart {
 	for i := range stays {
 		s, heard := &stays[i], h.Heard
 		for j := range stays {
-			if i != j && s.when().meets(stays[j].when()) {
-				heard = max(heard, stays[j].Heard)
+			// Once the other is due it counts; what it hears of after that is its own affair.
+			o := &stays[j]
+			if i != j && o.Heard >= o.when().Due && s.when().meets(o.when()) {
+				heard = max(heard, o.when().Due)
 			}
 		}
 		if s.when().Due <= heard && s.Heard < heard {

@@ -85,7 +85,7 @@ func (m *meter) readings() []Reading {
 }
 
 // readingsOf adds the readings of a quarter hour. Where the session began or ended in it, they are
-// those of its minutes.
+// the first of its minutes: what is measured after the end must not change which was the last.
 func (m *meter) readingsOf(list []Reading, q *Quarter) []Reading {
 	if !q.HasEnergy() {
 		return list
@@ -96,7 +96,8 @@ func (m *meter) readingsOf(list []Reading, q *Quarter) []Reading {
 				list = append(list, r)
 			}
 		}
-		if m.within(q.Last) && (len(list) == 0 || list[len(list)-1] != q.Last) {
+		over := m.end != nil && q.Start+chargestream.Quarter <= m.end.At
+		if over && m.within(q.Last) && (len(list) == 0 || list[len(list)-1] != q.Last) {
 			list = append(list, q.Last)
 		}
 		return list

@@ -136,6 +136,14 @@ func compareQuarters(a, b *Quarter) int {
 	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Late, b.Late), named)
 }
 
+// boundQuarters keeps so many envelopes: those that are known first, so that what comes late never
+// takes the place of what was billed.
+func boundQuarters(list []Quarter, most int) []Quarter {
+	return bound(list, most, func(a, b *Quarter) int {
+		return cmp.Or(cmp.Compare(a.Late, b.Late), compareQuarters(a, b))
+	})
+}
+
 func mergeQuarters(into, from *Quarter) { into.Merge(from) }
 
 func (q *Quarter) write(w *codecs.Writer) {

@@ -175,7 +175,7 @@ func (s *Session) Merge(o *Session) {
 	for _, q := range o.Quarters {
 		s.Quarters = insertSorted(s.Quarters, q, compareQuarters, mergeQuarters)
 	}
-	s.Quarters = s.Quarters[:min(len(s.Quarters), SessionQuartersMax)]
+	s.Quarters = boundQuarters(s.Quarters, SessionQuartersMax)
 	s.Verdict.merge(&o.Verdict)
 	s.Verdict.clear(s.Starts)
 	s.mergeBilling(o)
@@ -217,11 +217,14 @@ func (s *Session) boundSigned() {
 // boundHours keeps the answers of the windows within what a row may hold.
 func (s *Session) boundHours() {
 	transitions, loads := SessionTransitionsMax, 2*SessionQuartersMax
+	overlaps := 16 * SessionOverlapsMax
 	for i := range s.Hours {
 		h := &s.Hours[i]
 		h.Transitions = h.Transitions[:min(len(h.Transitions), transitions)]
 		h.Loads = h.Loads[:min(len(h.Loads), loads)]
+		h.Overlaps = h.Overlaps[:min(len(h.Overlaps), overlaps)]
 		transitions, loads = transitions-len(h.Transitions), loads-len(h.Loads)
+		overlaps -= len(h.Overlaps)
 	}
 }
 

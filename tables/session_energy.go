@@ -47,16 +47,22 @@ func (s *Session) windows() []chargestream.Millis {
 	return windowsOf(s.Low, s.LastStart, s.LastEnd)
 }
 
-// windowsOf are the begins of the windows from low to the last start and to before the last end,
-// within bounds: what ends where a window begins does not touch it.
+// windowsOf are the begins of the windows from low to the last start and to before the last end:
+// what ends where a window begins does not touch it. Of more than SessionSpanMax they are the last,
+// and the first one: a start with a wrong date must not push the real windows out.
 func windowsOf(low, start, end chargestream.Millis) []chargestream.Millis {
 	if low == 0 {
 		return nil
 	}
-	var list []chargestream.Millis
-	last := min(max(start, end), low+chargestream.SessionSpanMax)
-	for hour := low.Truncate(chargestream.Hour); hour <= last; hour += chargestream.Hour {
-		if hour <= max(start, low) || hour < end {
+	last := max(start, end)
+	first := low.Truncate(chargestream.Hour)
+	list := []chargestream.Millis{first}
+	from := max(
+		first+chargestream.Hour,
+		(last - chargestream.SessionSpanMax).Truncate(chargestream.Hour),
+	)
+	for hour := from; hour <= last; hour += chargestream.Hour {
+		if hour <= start || hour < end {
 			list = append(list, hour)
 		}
 	}

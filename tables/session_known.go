@@ -66,7 +66,10 @@ func (s *Session) knownAt(at chargestream.Millis, c *chargestream.Correction) *k
 	origin := &s.Verdict.DuplicateOf
 	k.copied = origin.ID != "" && k.start != nil && k.start.At == origin.At
 	k.correct(c)
-	s.learnHours(k)
+	k.meter = meter{start: k.start, end: k.end}
+	if k.end != nil { // without one nothing hangs on what was measured
+		s.learnHours(k)
+	}
 	return k
 }
 
@@ -96,11 +99,9 @@ func (s *Session) learnHours(k *known) {
 		k.hours = append(k.hours, h)
 		loads = append(loads, h.Loads...)
 	}
-	k.meter = meter{start: k.start, end: k.end}
-	own, others := k.during(s.Quarters), k.during(loads)
-	for _, q := range joinQuarters(own, others) {
+	for _, q := range joinQuarters(k.during(s.Quarters), k.during(loads)) {
 		if !k.meter.holds(&q) {
-			q = k.edge(&q, own, others)
+			q = k.edge(q)
 		}
 		k.meter.samples = append(k.meter.samples, q)
 	}
@@ -114,19 +115,9 @@ func (k *known) during(list []Quarter) []Quarter {
 	}))
 }
 
-// edge is a quarter hour in which the session began or ended: its own samples, and of those that
-// name no session only what is surely of its time, as another session may have been there before
-// or after.
-func (k *known) edge(joined *Quarter, own, others []Quarter) Quarter {
-	var q Quarter
-	find := func(list []Quarter) int {
-		return slices.IndexFunc(list, func(o Quarter) bool { return o.Start == joined.Start })
-	}
-	if i := find(own); i >= 0 {
-		q = own[i]
-	} else {
-		q = others[find(others)]
-	}
+// edge is a quarter hour in which the session began or ended: what of it is surely of its time, as
+// another session may have been there before or after.
+func (k *known) edge(q Quarter) Quarter {
 	var inside uint16
 	for m := range 15 {
 		from := q.Start + chargestream.Millis(m)*chargestream.Minute
@@ -138,7 +129,7 @@ func (k *known) edge(joined *Quarter, own, others []Quarter) Quarter {
 	if q.Sampled&^inside != 0 { // how much power there was within is not known
 		q.Low, q.Peak, q.CurrentLow, q.CurrentPeak = 0, 0, 0, 0
 	}
-	q.Sampled, q.Charging = joined.Sampled&inside, joined.Charging&inside
+	q.Sampled, q.Charging = q.Sampled&inside, q.Charging&inside
 	return q
 }
 

@@ -201,7 +201,7 @@ func (s *Station) see(at chargestream.Millis, out *StationEffects) {
 		return
 	}
 	for i := range s.Connectors {
-		if c := &s.Connectors[i]; !c.over(before) && c.over(at) {
+		if c := &s.Connectors[i]; !c.over(before) && c.over(at) && !c.SlotTold {
 			out.quarter(s.ID, c.ID, c.SlotSession, &c.Slot)
 		}
 	}

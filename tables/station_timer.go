@@ -74,7 +74,7 @@ func (s *Station) Fire(now chargestream.Millis, out *StationEffects) {
 		p.Settled = p.settled(now)
 	}
 	for len(s.Pending) > StationPendingMax {
-		s.spill(out)
+		s.spill()
 	}
 	for len(s.Ticks) > StationTicksMax {
 		s.tell(&s.Ticks[0], out)
@@ -132,20 +132,20 @@ func (s *Station) heard(
 	out.session(id, Session{StationID: s.ID, Heard: at})
 }
 
-// spill tells the session that is due first before its time, to keep the row bounded.
-func (s *Station) spill(out *StationEffects) {
-	first := 0
+// spill forgets a claim before its time, to keep the row bounded: of those that only a late start
+// would ask for, and else of the sessions that were to be missed, the one that is due first.
+func (s *Station) spill() {
+	worst := 0
 	for i := range s.Pending {
-		if s.Pending[i].due() < s.Pending[first].due() {
-			first = i
+		p, w := &s.Pending[i], &s.Pending[worst]
+		told, least := p.Settled && p.End != 0, w.Settled && w.End != 0
+		if told != least {
+			if told {
+				worst = i
+			}
+		} else if p.forgotten() < w.forgotten() {
+			worst = i
 		}
 	}
-	p := s.Pending[first]
-	s.Pending = slices.Delete(s.Pending, first, first+1)
-	if p.End == 0 {
-		p.Settled = true // it is missed, not just known
-	} else if p.Settled {
-		return
-	}
-	out.session(p.ID, Session{StationID: s.ID, Heard: p.due()})
+	s.Pending = slices.Delete(s.Pending, worst, worst+1)
 }

@@ -33,7 +33,7 @@ func (s *story) decide(d DecisionFact, known scene) {
 	case ActCancel:
 		r.cancelled = true
 	case ActReprice:
-		r.cancelled, r.tariff, r.repriceBy = false, "", d.ArrivalMs
+		r.cancelled, r.tariff, r.repriceBy = false, "", d.ArrivalMs-graceMs
 		s.seal = seal{}
 	}
 	r.named = append(r.named, d.ID)

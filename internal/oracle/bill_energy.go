@@ -165,8 +165,7 @@ func falls(readings []int64) (fell, persists bool) {
 }
 
 // ranged are the samples of which the power counts in a range. Of the quarter hours in which the
-// session began or ended, these are samples that name it, where no minute that is not wholly within
-// the session has a sample.
+// session began or ended these are none where a minute that is not wholly within it has a sample.
 func (s *story) ranged(v sheet) []SampleFact {
 	spoilt := map[int64]bool{}
 	for _, m := range v.known.samples {
@@ -175,9 +174,7 @@ func (s *story) ranged(v sheet) []SampleFact {
 		}
 	}
 	return slices.DeleteFunc(s.own(v), func(m SampleFact) bool {
-		quarter := m.AtMs / quarterMs
-		whole := v.start.AtMs <= quarter*quarterMs && (quarter+1)*quarterMs <= v.end.AtMs
-		return !whole && (spoilt[quarter] || m.Session != s.facts.Session)
+		return spoilt[m.AtMs/quarterMs]
 	})
 }
 

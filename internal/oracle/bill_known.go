@@ -254,9 +254,60 @@ func (b billing) knownEnds(all []EndFact, atMs int64) []EndFact {
 	return known
 }
 
-// moments are all at which a document may change, in order.
+// moments are all at which a document may change, in order. That a session is overdue, or an end
+// without its start, is one only where what is missed has not arrived by then.
 func (b billing) moments(f Facts) []int64 {
 	var all []int64
+	for _, s := range f.Starts {
+		all = append(all, b.knownFrom(s.at(), s.ArrivalMs))
+		overdue := max(s.AtMs+dayMs, s.ArrivalMs+graceMs)
+		if !slices.ContainsFunc(f.Ends, func(e EndFact) bool { return e.ArrivalMs <= overdue }) {
+			all = append(all, overdue)
+		}
+	}
+	for _, e := range f.Ends {
+		all = append(all, b.knownFrom(e.at(), e.ArrivalMs), e.AtMs+graceMs)
+		orphan := max(e.AtMs, e.ArrivalMs) + graceMs
+		if !slices.ContainsFunc(f.Starts, func(s StartFact) bool { return s.ArrivalMs <= orphan }) {
+			all = append(all, orphan)
+		}
+	}
+	for _, d := range f.Decisions {
+		all = append(all, d.ArrivalMs)
+		if d.StartMs != 0 {
+			all = append(all, d.StartMs+dayMs)
+		}
+		if d.EndMs != 0 {
+			all = append(all, d.EndMs+graceMs)
+		}
+	}
+	all = append(all, b.surroundings(f)...)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	return slices.DeleteFunc(all, func(ms int64) bool {
+		return ms >= 1<<60 || f.UntilMs != 0 && ms > f.UntilMs
+	})
+}
+
+// surroundings are the moments of samples, reports and other sessions: such as come once an end is
+// known.
+func (b billing) surroundings(f Facts) []int64 {
+	ended := int64(1 << 60)
+	for _, e := range f.Ends {
+		ended = min(ended, b.knownFrom(e.at(), e.ArrivalMs))
+	}
+	for _, d := range f.Decisions {
+		if d.EndMs != 0 {
+			ended = min(ended, d.ArrivalMs)
+		}
+	}
+	var all []int64
+	for _, s := range f.Samples {
+		all = append(all, b.knownFrom(s.AtMs, s.ArrivalMs))
+	}
+	for _, s := range f.Statuses {
+		all = append(all, b.knownFrom(s.AtMs, s.ArrivalMs))
+	}
 	for _, o := range f.Others {
 		for _, s := range o.Starts {
 			all = append(all, b.knownFrom(s.at(), s.ArrivalMs))
@@ -265,46 +316,5 @@ func (b billing) moments(f Facts) []int64 {
 			all = append(all, b.knownFrom(e.at(), e.ArrivalMs), e.AtMs+graceMs)
 		}
 	}
-	for _, s := range f.Starts {
-		all = append(all, b.knownFrom(s.at(), s.ArrivalMs))
-		missed := max(s.AtMs+dayMs, s.ArrivalMs+graceMs)
-		came := func(e EndFact) bool { return e.ArrivalMs <= missed }
-		if !slices.ContainsFunc(f.Ends, came) {
-			all = append(all, missed)
-		}
-	}
-	for _, e := range f.Ends {
-		all = append(all, b.knownFrom(e.at(), e.ArrivalMs), e.AtMs+graceMs)
-		missed := max(e.AtMs, e.ArrivalMs) + graceMs
-		came := func(s StartFact) bool { return s.ArrivalMs <= missed }
-		if !slices.ContainsFunc(f.Starts, came) {
-			all = append(all, missed)
-		}
-	}
-	for _, s := range f.Samples {
-		all = append(all, b.knownFrom(s.AtMs, s.ArrivalMs))
-	}
-	for _, s := range f.Statuses {
-		all = append(all, b.knownFrom(s.AtMs, s.ArrivalMs))
-	}
-	for _, d := range f.Decisions {
-		all = append(all, d.ArrivalMs)
-		if d.StartMs != 0 {
-			all = append(all, max(d.StartMs+dayMs, d.ArrivalMs+graceMs))
-			for _, s := range f.Starts {
-				all = append(all, max(d.StartMs+dayMs, s.ArrivalMs+graceMs))
-			}
-		}
-		if d.EndMs != 0 {
-			all = append(all, d.EndMs+graceMs, max(d.EndMs, d.ArrivalMs)+graceMs)
-			for _, e := range f.Ends {
-				all = append(all, max(d.EndMs, e.ArrivalMs)+graceMs)
-			}
-		}
-	}
-	slices.Sort(all)
-	all = slices.Compact(all)
-	return slices.DeleteFunc(all, func(ms int64) bool {
-		return ms >= 1<<60 || f.UntilMs != 0 && ms > f.UntilMs
-	})
+	return slices.DeleteFunc(all, func(ms int64) bool { return ms <= ended })
 }

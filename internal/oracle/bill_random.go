@@ -414,6 +414,11 @@ func (d *draw) correction(c *DecisionFact) {
 	if d.chance(20) {
 		c.StartMs = d.between(d.startMs-hourMs, d.startMs+5*minuteMs)
 	}
+	// Nobody decides about what is to come, or sets an end that is before the start.
+	c.StartMs, c.EndMs = min(c.StartMs, c.ArrivalMs), min(c.EndMs, c.ArrivalMs)
+	if c.EndMs != 0 && c.EndMs <= c.StartMs {
+		c.StartMs = 0
+	}
 	if d.chance(25) {
 		c.User = "card-3"
 	}

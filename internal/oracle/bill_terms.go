@@ -57,8 +57,8 @@ func (s *story) lookup(startMs, atMs int64) terms {
 }
 
 // fromRegistry looks a start up in what is in effect at a moment: the last entry that arrived by
-// the start, else the first after it; after a reprice the last that arrived by the decision. If
-// what arrived by the decision has a version in force, nothing else is looked at.
+// the start, else the first after it; after a reprice the last that was in effect at the decision.
+// If what was in effect then has a version in force, nothing else is looked at.
 func (s *story) fromRegistry(startMs, atMs int64) terms {
 	by := s.decided.repriceBy
 	if by != 0 {

@@ -193,11 +193,10 @@ func tellingsOfTerms() []telling {
 			[]string{"13:10 held no_tariff 0"}},
 		{"the registry comes late", func(f *Facts) { f.Registry[0].ArrivalMs = clock("13:30") },
 			[]string{"13:10 held no_tariff 0"}},
-		{"the tariff comes late, and then a fact", func(f *Facts) {
+		{"a decision after the tariff", func(f *Facts) {
 			f.Tariffs[0].ArrivalMs = clock("13:30")
-			f.Statuses = append(f.Statuses, StatusFact{Connector: f.Starts[0].Connector,
-				AtMs: clock("12:30"), ArrivalMs: clock("14:40"), Word: "Charging"})
-		}, []string{"13:10 held no_tariff 0", "14:45 credits 0 0", "14:45 issued 360"}},
+			f.Decisions = []DecisionFact{decision("13:40", "d", ActRelease)}
+		}, []string{"13:10 held no_tariff 0", "13:40 credits 0 0", "13:40 issued 360"}},
 		{"an entry after the start", func(f *Facts) {
 			f.Registry = append(f.Registry, RegistryFact{ArrivalMs: clock("12:00:01"), Tariff: "x"})
 		}, []string{plain}},
@@ -417,10 +416,15 @@ func tellingsOfDecisions() []telling {
 				decision("14:00", "e", ActReprice)}
 		}, []string{"13:10 held cancelled 0", "14:00 credits 0 0", "14:00 issued 360"}},
 		{"reprice", func(f *Facts) {
-			f.Tariffs = append(f.Tariffs, TariffFact{ID: "t", ArrivalMs: clock("14:00"),
+			f.Tariffs = append(f.Tariffs, TariffFact{ID: "t", ArrivalMs: clock("13:50"),
 				Versions: []TariffVersion{{0, []byte(doubleRate)}}})
 			f.Decisions = []DecisionFact{decision("14:00", "d", ActReprice)}
 		}, []string{"13:10 issued 360", "14:00 credits 0 -360", "14:00 issued 720"}},
+		{"reprice too soon", func(f *Facts) {
+			f.Tariffs = append(f.Tariffs, TariffFact{ID: "t", ArrivalMs: clock("13:50:01"),
+				Versions: []TariffVersion{{0, []byte(doubleRate)}}})
+			f.Decisions = []DecisionFact{decision("14:00", "d", ActReprice)}
+		}, []string{"13:10 issued 360", "14:00 credits 0 -360", "14:00 issued 360"}},
 		{"the same decision again", func(f *Facts) {
 			f.Decisions = []DecisionFact{decision("14:00", "d", ActCancel),
 				decision("15:00", "d", ActCancel)}
