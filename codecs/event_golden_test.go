@@ -49,8 +49,8 @@ func goldenDecisions() []goldenEvent {
 		chargestream.HoldMeterRegression}
 	full, least := decision(chargestream.ActionCorrect), decision(chargestream.ActionCorrect)
 	full.Correction = chargestream.Correction{Energy: of[chargestream.WattHours](7001),
-		StartTime: moment - 2*chargestream.Hour, EndTime: moment - chargestream.Hour, UserID: "card-7",
-		TariffID: "city-ac"}
+		StartTime: moment - 2*chargestream.Hour, EndTime: moment - chargestream.Hour,
+		UserID: "card-7", TariffID: "city-ac"}
 	least.Correction = chargestream.Correction{Energy: of[chargestream.WattHours](0)}
 	return []goldenEvent{
 		{"decision", "release all", decision(chargestream.ActionRelease)},

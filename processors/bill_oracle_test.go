@@ -23,7 +23,7 @@ import (
 
 var (
 	oracleSeed  = flag.Uint64("oracle.seed", 1, "first seed of the sessions that the oracle bills")
-	oracleSeeds = flag.Uint64("oracle.seeds", 150, "how many sessions the oracle bills")
+	oracleSeeds = flag.Uint64("oracle.seeds", 80, "how many sessions the oracle bills")
 )
 
 // TestBillsByOracle compares the documents and anomalies of random sessions with those of somebody

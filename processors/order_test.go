@@ -245,7 +245,7 @@ func feedJSON(t *testing.T, d *engine.Driver, topic, key string, value any) {
 // invoices. How far a session has been told, and what the windows answered by then, is no fact.
 func TestOrderDoesNotMatter(t *testing.T) {
 	s := seed(t)
-	for round := range uint64(25) {
+	for round := range uint64(12) {
 		r := rand.New(rand.NewPCG(s, round))
 		list := randomRecords(r, 10+r.IntN(150))
 		for _, end := range []chargestream.Millis{lastArrival(list), begin + 30*chargestream.Day} {

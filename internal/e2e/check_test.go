@@ -160,6 +160,7 @@ func TestVerifyFindsNothing(t *testing.T) {
 // TestVerifyFindsPlantedRecords plants one fault of each kind in each topic, and wants it found as
 // what it is, where it is, and nothing else found in that topic.
 func TestVerifyFindsPlantedRecords(t *testing.T) {
+	t.Parallel()
 	f := foldInMemory(t)
 	for _, topic := range append(append(e2e.Outputs(), e2e.CountOutput), e2e.Inputs()...) {
 		section := topic
@@ -190,6 +191,7 @@ func TestVerifyFindsPlantedRecords(t *testing.T) {
 // TestVerifyFindsPlantedRows plants a row that is lost, one that is too much and one that says
 // something else.
 func TestVerifyFindsPlantedRows(t *testing.T) {
+	t.Parallel()
 	f := foldInMemory(t)
 	for kind, plant := range map[e2e.Kind]func(list []e2e.Record) []e2e.Record{
 		e2e.RowLost: func(list []e2e.Record) []e2e.Record {
@@ -235,6 +237,7 @@ func TestVerifyFindsPlantedRows(t *testing.T) {
 // was passed over, one that was folded twice, one that was folded out of turn, a row that was
 // fired before it was due.
 func TestVerifyFindsPlantedFolds(t *testing.T) {
+	t.Parallel()
 	f := foldInMemory(t)
 	folds := func(list []e2e.Record, verb string) (at []int) {
 		for i := range list {
@@ -285,6 +288,7 @@ func TestVerifyFindsPlantedFolds(t *testing.T) {
 // TestVerifyFindsPlantedChangelog plants a value in a changelog that its row never had, and one of
 // before after the one that holds.
 func TestVerifyFindsPlantedChangelog(t *testing.T) {
+	t.Parallel()
 	f := foldInMemory(t)
 	at := f.place(t, topics.Table(topics.GroupHours))
 	section := at.Topic + " as it grew"
