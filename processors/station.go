@@ -125,6 +125,9 @@ func dueOf(row *tables.Station) int64 {
 	return int64(row.Due())
 }
 
+// decisionDelayMax is how long after it was taken a decision may arrive.
+const decisionDelayMax = 30 * 24 * time.Hour
+
 var errNoKey = errors.New("input records are keyed by station_id")
 
 // admit decodes a record and judges it. A reason means that it is a dead letter.
@@ -146,7 +149,11 @@ func admit(topic *topics.Topic, m *engine.Message) (chargestream.Event, Reason, 
 		return nil, ReasonKeyMismatch, fmt.Errorf("key %q, station_id %q: %w",
 			clip(m.Key), event.Station(), errNoKey)
 	}
-	reason, err := judge(event.At(), chargestream.Millis(m.Arrival), topic.Retention)
+	keep := topic.Retention
+	if _, ok := event.(*chargestream.Decision); ok {
+		keep = decisionDelayMax // what a decision corrects is judged by when it was taken
+	}
+	reason, err := judge(event.At(), chargestream.Millis(m.Arrival), keep)
 	if record, ok := event.(*chargestream.SessionRecord); ok && reason == "" {
 		first := min(record.Start.Time, record.End.Time)
 		reason, err = judge(first, chargestream.Millis(m.Arrival), topic.Retention)

@@ -74,21 +74,25 @@ func (h *Hour) Answer(part *HourPart) SessionPart {
 	if i := h.stay(part.Check); i >= 0 {
 		s.Interval, s.Span, s.Whole = h.Stays[i].Interval, h.Stays[i].Span, h.Stays[i].Whole
 	}
-	known := h.knownOf(s)
+	known := h.knownOf(s, h.ran())
 	known.ConnectorID, known.Start = part.Key.ConnectorID, part.Key.Start
 	return SessionPart{ID: part.Check, Row: Session{Verdict: v, Hours: []SessionHour{known}}}
 }
 
 // Restated are the answers that a merge changed, of sessions that asked before.
 func (h *Hour) Restated(key HourKey, before *Hour) []SessionPart {
+	if !slices.ContainsFunc(before.Stays, func(s Stay) bool { return s.Heard != 0 }) {
+		return nil
+	}
 	var parts []SessionPart
+	ranBefore, ran := before.ran(), h.ran()
 	for i := range before.Stays {
 		asked := &before.Stays[i]
 		j := h.stay(asked.ID)
 		if asked.Heard == 0 || j < 0 {
 			continue
 		}
-		old, now := before.knownOf(asked), h.knownOf(&h.Stays[j])
+		old, now := before.knownOf(asked, ranBefore), h.knownOf(&h.Stays[j], ran)
 		if old.same(&now) {
 			continue
 		}
@@ -118,8 +122,8 @@ func (h *Hour) stay(id chargestream.SessionID) int {
 
 // knownOf is what the window knows of the time of a session; of the whole window where a decision
 // set that time.
-func (h *Hour) knownOf(s *Stay) SessionHour {
-	k := SessionHour{Answered: s.Heard, Overlaps: h.overlapping(s.ID)}
+func (h *Hour) knownOf(s *Stay, ran []Stay) SessionHour {
+	k := SessionHour{Answered: s.Heard, Overlaps: overlapping(ran, s.ID)}
 	in := s.when()
 	whole := s.Whole || in.From == 0
 	for _, t := range h.Transitions {
@@ -164,28 +168,28 @@ func (s *Stay) when() *Interval {
 // ran are the stays that took time, without copies of others.
 func (h *Hour) ran() []Stay {
 	copies := h.duplicates()
+	first := map[chargestream.Millis]*Stay{}
+	for i := range h.Stays {
+		s := &h.Stays[i]
+		f := first[s.when().From]
+		if f == nil || cmp.Or(cmp.Compare(s.when().StartArrival, f.when().StartArrival),
+			cmp.Compare(s.ID, f.ID)) < 0 {
+			first[s.when().From] = s
+		}
+	}
 	var stays []Stay
 	for i := range h.Stays {
 		s := &h.Stays[i]
 		in := s.when()
-		if _, copied := copies[s.ID]; copied || in.From >= in.To {
-			continue
-		}
-		first := !slices.ContainsFunc(h.Stays, func(o Stay) bool {
-			w := o.when()
-			return w.From == in.From && cmp.Or(cmp.Compare(w.StartArrival, in.StartArrival),
-				cmp.Compare(o.ID, s.ID)) < 0
-		})
-		if first {
+		if _, copied := copies[s.ID]; !copied && in.From < in.To && first[in.From] == s {
 			stays = append(stays, *s)
 		}
 	}
 	return stays
 }
 
-// overlapping are the sessions that ran at the same time as one, without copies.
-func (h *Hour) overlapping(id chargestream.SessionID) []Overlap {
-	stays := h.ran()
+// overlapping are those of stays, which ran made, that ran at the same time as a session.
+func overlapping(stays []Stay, id chargestream.SessionID) []Overlap {
 	i := slices.IndexFunc(stays, func(s Stay) bool { return s.ID == id })
 	if i < 0 {
 		return nil
@@ -216,17 +220,32 @@ func (h *Hour) Notices(part *HourPart) []SessionPart {
 	var parts []SessionPart
 	stays := h.ran()
 	for i := range stays {
-		s, heard := &stays[i], h.Heard
-		for j := range stays {
-			// Once the other is due it counts; what it hears of after that is its own affair.
-			o := &stays[j]
-			if i != j && o.Heard >= o.when().Due && s.when().meets(o.when()) {
-				heard = max(heard, o.when().Due)
-			}
-		}
+		s := &stays[i]
+		heard := max(h.Heard, metBy(stays, i))
 		if s.when().Due <= heard && s.Heard < heard {
 			parts = append(parts, SessionPart{ID: s.ID, Row: Session{Heard: heard}})
 		}
 	}
 	return parts
+}
+
+// metBy is when the first other session that ran at the same time as one, and was due after it, was
+// due; zero where there is none, or where the session has heard of one already: one is enough to
+// hold a bill. Of those that were due before it, a session learns when it is due itself.
+func metBy(stays []Stay, i int) chargestream.Millis {
+	s := &stays[i]
+	var met chargestream.Millis
+	for j := range stays {
+		o := &stays[j]
+		if i == j || o.Heard < o.when().Due || !s.when().meets(o.when()) {
+			continue
+		}
+		if max(s.when().Due, o.when().Due) <= s.Heard {
+			return 0
+		}
+		if o.when().Due >= s.when().Due {
+			met = least(met, o.when().Due)
+		}
+	}
+	return met
 }

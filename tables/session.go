@@ -17,11 +17,9 @@ const (
 	// SessionTransitionsMax: the status reports of a month in which one comes every five minutes.
 	// What is beyond it is not looked at, and so makes no parking.
 	SessionTransitionsMax = 8192
-	// SessionSignedMax: begin, end, and one for each change of tariff; each may have some KiB.
-	SessionSignedMax = 16
-	// SessionSignedBytesMax bounds their bytes: an invoice names them, and JSON may write one byte
-	// as six.
-	SessionSignedBytesMax = 96 << 10
+	// SessionSignedMax: begin and end, and one for each change of tariff. Each may have
+	// codecs.SignedBytesMax, of which JSON may write one byte as six.
+	SessionSignedMax = 6
 )
 
 // Session is the row of the sessions table, and a part of one.
@@ -202,15 +200,6 @@ func (s *Session) mergeBilling(o *Session) {
 func (s *Session) boundSigned() {
 	if most := SessionSignedMax / 2; len(s.Signed) > SessionSignedMax {
 		s.Signed = slices.Delete(s.Signed, most, len(s.Signed)-most)
-	}
-	total := 0
-	for i := range s.Signed {
-		total += len(s.Signed[i].Text)
-	}
-	for total > SessionSignedBytesMax {
-		middle := len(s.Signed) / 2
-		total -= len(s.Signed[middle].Text)
-		s.Signed = slices.Delete(s.Signed, middle, middle+1)
 	}
 }
 

@@ -480,7 +480,7 @@ func (s *Station) foldMeter(
 	case at == 0 && c.Slot.From != 0:
 		c.Slot.Merge(&q)
 	default:
-		if c.Slot.From != 0 && !c.over(s.LastSeen) { // what is over was handed on
+		if c.Slot.From != 0 && !c.SlotTold && !c.over(s.LastSeen) { // else it was handed on
 			out.quarter(s.ID, c.ID, c.SlotSession, &c.Slot)
 		}
 		c.Slot, c.SlotSession, c.SlotTold = q, e.SessionID, false

@@ -10,7 +10,6 @@ type ruling struct {
 	startBy, endBy int64 // the arrivals of the decisions that set them
 	user           string
 	tariff         string // of a correction; a reprice after it ends it
-	tariffBy       int64
 	repriceBy      int64
 	cancelled      bool
 	released       map[string]bool // that hold no longer, for as long as they do not go away
@@ -86,24 +85,21 @@ func (r *ruling) correct(d DecisionFact) {
 		r.user = d.User
 	}
 	if d.Tariff != "" {
-		r.tariff, r.tariffBy = d.Tariff, d.ArrivalMs
+		r.tariff = d.Tariff
 	}
 }
 
-// start is the start that counts, with its time corrected; what else it told stays. One that only
-// a decision knows of arrived with it.
+// start is the start that counts, with its time corrected; what else it told stays. A decision
+// about a session of which nothing was told sets nothing.
 func (r *ruling) start(known scene) *StartFact {
 	var s StartFact
 	switch {
 	case len(known.starts) > 0:
 		s = known.starts[0]
-	case r.startMs == 0:
+	case r.startMs == 0 || len(known.ends) == 0:
 		return nil
 	default:
-		s.ArrivalMs = r.startBy
-		if len(known.ends) > 0 {
-			s.Connector = known.ends[0].Connector
-		}
+		s.ArrivalMs, s.Connector = r.startBy, known.ends[0].Connector
 	}
 	if r.startMs != 0 {
 		s.AtMs = r.startMs
@@ -116,7 +112,7 @@ func (r *ruling) end(known scene) *EndFact {
 	switch {
 	case len(known.ends) > 0:
 		e = known.ends[0]
-	case r.endMs == 0:
+	case r.endMs == 0 || len(known.starts) == 0:
 		return nil
 	default:
 		e.ArrivalMs = r.endBy

@@ -63,15 +63,19 @@ func unknownUser(user string) bool {
 		[]string{"unknown", "anonymous", "none", "null", "n/a"}, strings.ToLower(user))
 }
 
-// skewed looks at the start and the end that count. A corrected one is not the station's any more;
-// the other one stays in doubt.
+// skewed looks at all starts and ends that are known. Where one is corrected they are not the
+// station's any more; the others stay in doubt.
 func (s *story) skewed(v sheet) bool {
 	if s.rules.flaw == flawSkewIgnored {
 		return false
 	}
-	start := v.start != nil && s.decided.startMs == 0 && v.start.AtMs-v.start.ArrivalMs > skewMs
-	end := v.end != nil && s.decided.endMs == 0 && v.end.AtMs-v.end.ArrivalMs > skewMs
-	return start || end
+	start := slices.ContainsFunc(v.known.starts, func(c StartFact) bool {
+		return c.AtMs-c.ArrivalMs > skewMs
+	})
+	end := slices.ContainsFunc(v.known.ends, func(c EndFact) bool {
+		return c.AtMs-c.ArrivalMs > skewMs
+	})
+	return start && s.decided.startMs == 0 || end && s.decided.endMs == 0
 }
 
 // conflict tells whether the known starts or ends contradict the first, and whether it is only that

@@ -449,12 +449,12 @@ func (d *draw) quiet() {
 	told := map[int64]bool{} // a repeat may count as a fact
 	d.f.Samples = slices.DeleteFunc(d.f.Samples, func(m SampleFact) bool {
 		named := slices.Contains([]string{d.f.Session, "", "0", "-1"}, m.Session)
-		drop := !named || m.Connector != d.connector || m.AtMs < from || m.AtMs > to || told[m.AtMs]
+		drop := len(d.f.Starts) == 0 || !named || m.Connector != d.connector || m.AtMs < from || m.AtMs > to || told[m.AtMs]
 		told[m.AtMs] = true
 		return drop
 	})
 	d.f.Statuses = slices.DeleteFunc(d.f.Statuses, func(s StatusFact) bool {
-		return s.AtMs < from || s.AtMs >= to
+		return len(d.f.Starts) == 0 || s.AtMs < from || s.AtMs >= to
 	})
 }
 

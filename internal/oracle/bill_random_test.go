@@ -14,7 +14,7 @@ var billSeed = flag.Uint64("bill.seed", 0,
 	"seed of the random sessions; 0 takes one from the clock")
 
 const (
-	billCases      = 40  // random sessions of each property
+	billCases      = 150 // random sessions of each property
 	billCasesReach = 600 // of those that want each oddity, always the same
 )
 
@@ -350,7 +350,7 @@ func TestRandomFactsRepeat(t *testing.T) {
 
 // TestStepsAreFineEnough prices by the second what is priced in larger steps.
 func TestStepsAreFineEnough(t *testing.T) {
-	for seed := range uint64(15) {
+	for seed := range uint64(40) {
 		s := billRules().begin(RandomFacts(seed))
 		v, due := s.sheet(s.rules.sceneAt(s.facts, 1<<50))
 		if !due || v.start == nil || v.end == nil {

@@ -199,8 +199,8 @@ func (s *story) userOf(v sheet) string {
 
 // connectorOf is the start's; without a start the end's, which may name none.
 func (s *story) connectorOf(v sheet) string {
-	if v.start != nil {
-		return cmp.Or(v.start.Connector, "1")
+	if len(v.known.starts) > 0 {
+		return cmp.Or(v.known.starts[0].Connector, "1")
 	}
 	return v.end.Connector
 }

@@ -13,8 +13,12 @@ type terms struct {
 	tariff *TariffVersion
 }
 
-// seal is the moment by which reference data must be in effect; zero before it is known.
-type seal struct{ atMs int64 }
+// seal is the moment by which reference data must be in effect, zero before it is known, and the
+// tariff that a decision had chosen then.
+type seal struct {
+	atMs   int64
+	chosen string
+}
 
 // termsAt are the terms with what is in effect: at the seal, else now. What is sealed is the
 // knowledge of reference data; the version is chosen by the start that counts now. Without a start
@@ -24,7 +28,7 @@ func (s *story) termsAt(v sheet) terms {
 		return terms{entry: s.lookup(v.end.AtMs, v.known.atMs).entry}
 	}
 	atMs := v.known.atMs
-	if s.seal.atMs != 0 && s.rules.flaw != flawNeverSealed {
+	if s.sealed() && s.rules.flaw != flawNeverSealed {
 		atMs = s.seal.atMs
 	}
 	t := s.lookup(v.start.AtMs, atMs)
@@ -37,13 +41,17 @@ func (s *story) termsAt(v sheet) terms {
 // sealAt seals the terms of a document with start and end if some version is in force. A reprice
 // that found none leaves them open, and later records count.
 func (s *story) sealAt(v sheet) {
-	if s.seal.atMs == 0 && v.start != nil && v.end != nil &&
-		s.fromRegistry(v.start.AtMs, v.known.atMs).tariff != nil {
-		s.seal.atMs = v.known.atMs
+	if !s.sealed() && v.start != nil && v.end != nil &&
+		s.lookup(v.start.AtMs, v.known.atMs).tariff != nil {
+		s.seal = seal{v.known.atMs, s.decided.tariff}
 	}
 }
 
-// lookup is fromRegistry, with a corrected tariff in place of the registry's.
+// sealed tells whether the terms are, by the tariff that is chosen now.
+func (s *story) sealed() bool { return s.seal.atMs != 0 && s.seal.chosen == s.decided.tariff }
+
+// lookup is fromRegistry, with a corrected tariff in place of the registry's: of the records in
+// effect at the first document after the decision that finds a version.
 func (s *story) lookup(startMs, atMs int64) terms {
 	t := s.fromRegistry(startMs, atMs)
 	if s.decided.tariff == "" {
@@ -51,7 +59,7 @@ func (s *story) lookup(startMs, atMs int64) terms {
 	}
 	t.id = s.decided.tariff
 	t.tariff = s.version(t.id, startMs, func(arrivalMs int64) bool {
-		return arrivalMs+graceMs <= s.decided.tariffBy
+		return arrivalMs+graceMs <= atMs
 	})
 	return t
 }
