@@ -151,14 +151,15 @@ func (m *meter) registers() energy {
 			list = nil // samples that count from the session's start say nothing of the register
 		}
 	}
-	e.sampled = first == nil && last == nil && !e.lifetime && len(list) > 0
+	sampled := first == nil && last == nil && len(list) > 0
+	e.sampled = sampled && !e.lifetime
 	if first == nil && len(list) > 0 {
 		first, e.estimated = &list[0].Energy, true
 	}
 	if last == nil && len(list) > 0 {
 		last, e.estimated = &list[len(list)-1].Energy, true
 	}
-	if first == nil || last == nil || (e.sampled && len(list) < 2) {
+	if first == nil || last == nil || (sampled && len(list) < 2) {
 		return energy{lifetime: e.lifetime}
 	}
 	e.known, e.base = true, *first

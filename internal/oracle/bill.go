@@ -121,8 +121,9 @@ type Document struct {
 	// in time, so that energy interpolated at them may make the bill estimated, too: the rule is
 	// that of the pricing, and is not judged here.
 	Estimated, EstimatedUnsure bool
-	// EnergyUnsure tells that the register fell for good. What is kept of samples is the envelope
-	// of each quarter hour, so the sum of all rises, and what it costs, is not judged here.
+	// EnergyUnsure tells that the register fell for good, or that the session took no time. What is
+	// kept of samples is the envelope of each quarter hour, so the sum of all rises is not judged
+	// here, nor how energy of one moment is shared out by its limits, and what that costs.
 	EnergyUnsure bool
 
 	Tariff            string

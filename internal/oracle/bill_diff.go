@@ -12,7 +12,7 @@ import (
 // compared: Estimated where it is unsure, lines and groups where a bound changed the totals. Lines
 // may come in any order, and those of no quantity may be left out; where several share a rate,
 // the amounts of one may be off by one minor unit, since which of equals is the first hangs on the
-// order. Quantities are rounded, and may be off by one.
+// order. Quantities are rounded piece by piece, and may be off by a little.
 func DiffDocuments(want, got []Document) []string {
 	var out []string
 	if len(want) != len(got) {
@@ -64,6 +64,7 @@ func diffLines(name string, want, got []DocumentLine) []string {
 	if len(w) != len(g) {
 		return []string{fmt.Sprintf("%s Lines: want %+v, got %+v", name, w, g)}
 	}
+	const pieces = 100 // of a session, each of which is rounded
 	off := func(a, b, by int64) bool { return a-b > by || b-a > by }
 	var out []string
 	for i, a := range w {
@@ -76,7 +77,7 @@ func diffLines(name string, want, got []DocumentLine) []string {
 		}
 		same := a.Dimension == b.Dimension && a.UnitPrice == b.UnitPrice &&
 			a.VATPercent == b.VATPercent && a.Excl+a.VAT == a.Incl && b.Excl+b.VAT == b.Incl
-		if !same || off(a.Quantity, b.Quantity, 1) || off(a.Measured, b.Measured, 1) ||
+		if !same || off(a.Quantity, b.Quantity, pieces) || off(a.Measured, b.Measured, pieces) ||
 			off(a.Excl, b.Excl, shared) || off(a.VAT, b.VAT, shared) {
 			out = append(out, fmt.Sprintf("%s line %d: want %+v, got %+v", name, i, a, b))
 		}
@@ -84,19 +85,29 @@ func diffLines(name string, want, got []DocumentLine) []string {
 	return out
 }
 
-// plainLines are those with a quantity, without their place in the tariff, in one order.
+// plainLines are those with a quantity, without their place in the tariff, in one order; those of
+// the same dimension, price and VAT are one.
 func plainLines(lines []DocumentLine) []DocumentLine {
+	compare := func(x, y DocumentLine) int {
+		return cmp.Or(cmp.Compare(x.Dimension, y.Dimension), cmp.Compare(x.UnitPrice, y.UnitPrice),
+			cmp.Compare(x.VATPercent, y.VATPercent))
+	}
 	var plain []DocumentLine
 	for _, l := range lines {
-		if l.Quantity != 0 || l.Measured != 0 || l.Excl != 0 {
-			l.Element, l.Position = 0, 0
-			plain = append(plain, l)
+		if l.Quantity == 0 && l.Measured == 0 && l.Excl == 0 {
+			continue
 		}
+		l.Element, l.Position = 0, 0
+		i := slices.IndexFunc(plain, func(p DocumentLine) bool { return compare(p, l) == 0 })
+		if i < 0 {
+			plain = append(plain, l)
+			continue
+		}
+		p := &plain[i]
+		p.Quantity, p.Measured = p.Quantity+l.Quantity, p.Measured+l.Measured
+		p.Excl, p.VAT, p.Incl = p.Excl+l.Excl, p.VAT+l.VAT, p.Incl+l.Incl
 	}
-	slices.SortFunc(plain, func(x, y DocumentLine) int {
-		return cmp.Or(cmp.Compare(x.Dimension, y.Dimension), cmp.Compare(x.UnitPrice, y.UnitPrice),
-			cmp.Compare(x.VATPercent, y.VATPercent), cmp.Compare(x.Measured, y.Measured))
-	})
+	slices.SortFunc(plain, compare)
 	return plain
 }
 

@@ -165,11 +165,14 @@ func falls(readings []int64) (fell, persists bool) {
 }
 
 // ranged are the samples of which the power counts in a range. Of the quarter hours in which the
-// session began or ended these are none where a minute that is not wholly within it has a sample.
+// session began or ended these are none where a minute that is not wholly within it has a sample,
+// be that known already or about to be.
 func (s *story) ranged(v sheet) []SampleFact {
 	spoilt := map[int64]bool{}
-	for _, m := range v.known.samples {
-		if m.PowerW != nil && s.names(m, v) && !v.hasMinute(m.AtMs/minuteMs) {
+	for _, m := range s.facts.Samples {
+		known := s.rules.knownFrom(m.AtMs, m.ArrivalMs) <= v.known.atMs ||
+			m.ArrivalMs <= m.AtMs+graceMs
+		if known && m.PowerW != nil && s.names(m, v) && !v.hasMinute(m.AtMs/minuteMs) {
 			spoilt[m.AtMs/quarterMs] = true
 		}
 	}

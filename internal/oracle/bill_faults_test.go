@@ -60,7 +60,7 @@ func TestDiffDocumentsMissesNoField(t *testing.T) {
 	for i := range lines.NumField() {
 		documents := History(f)
 		field := reflect.ValueOf(&documents[0].Lines[0]).Elem().Field(i)
-		for range 2 { // quantities and amounts may be off by one
+		for range 101 { // amounts may be off by one, quantities by a rounding of each piece
 			alter(t, field)
 		}
 		told := len(DiffDocuments(History(f), documents)) > 0

@@ -188,6 +188,7 @@ func (b billing) priceLines(t *priceTariff, u Usage, digits int) priced {
 		}
 	}
 	b.share(&p, lines, digits)
+	p.vatUnknown = p.vatUnknown || p.bounded && t.minimumOfNothing(p.groups)
 	if !p.bounded && (b.flaw == flawLineRounding || b.flaw == flawVATOfRounded) {
 		p.excl, p.vat, p.incl = 0, 0, 0
 		for _, g := range p.groups {
@@ -195,6 +196,22 @@ func (b billing) priceLines(t *priceTariff, u Usage, digits int) priced {
 		}
 	}
 	return p
+}
+
+// minimumOfNothing tells whether a bound adds to a bill of nothing by a tariff of several rates:
+// then nobody knows which of them it is taxed by.
+func (t *priceTariff) minimumOfNothing(groups []DocumentGroup) bool {
+	rates := map[string]bool{}
+	for _, e := range t.Elements {
+		for _, c := range e.Components {
+			rates[c.vatGroup()] = true
+		}
+	}
+	var excl int64
+	for _, g := range groups {
+		excl += g.Excl
+	}
+	return excl == 0 && len(rates) > 1
 }
 
 // minorOf reads the money of a Price as minor units.

@@ -436,8 +436,9 @@ func (d *draw) quiet() {
 		return
 	}
 	from, to := d.startMs, max(d.startMs, d.endMs)
+	alone := len(d.f.Starts) == 0 // an end, for some time at least
 	for _, s := range d.f.Starts {
-		from = max(from, s.AtMs)
+		from, alone = max(from, s.AtMs), alone || s.ArrivalMs > s.AtMs+graceMs
 	}
 	for _, e := range d.f.Ends {
 		to = min(to, e.AtMs)
@@ -449,12 +450,12 @@ func (d *draw) quiet() {
 	told := map[int64]bool{} // a repeat may count as a fact
 	d.f.Samples = slices.DeleteFunc(d.f.Samples, func(m SampleFact) bool {
 		named := slices.Contains([]string{d.f.Session, "", "0", "-1"}, m.Session)
-		drop := len(d.f.Starts) == 0 || !named || m.Connector != d.connector || m.AtMs < from || m.AtMs > to || told[m.AtMs]
-		told[m.AtMs] = true
+		drop := alone || !named || m.Connector != d.connector || m.AtMs < from || m.AtMs > to
+		drop, told[m.AtMs] = drop || told[m.AtMs], true
 		return drop
 	})
 	d.f.Statuses = slices.DeleteFunc(d.f.Statuses, func(s StatusFact) bool {
-		return len(d.f.Starts) == 0 || s.AtMs < from || s.AtMs >= to
+		return alone || s.AtMs < from || s.AtMs >= to
 	})
 }
 

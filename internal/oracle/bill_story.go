@@ -164,7 +164,7 @@ func (s *story) document(v sheet) Document {
 	}
 	d.DurationS = wholeSeconds(max(0, d.EndMs-d.StartMs))
 	d.EnergyWh, d.Estimated = v.energy.wh, v.energy.estimated
-	d.EnergyUnsure = v.energy.unsure
+	d.EnergyUnsure = v.energy.unsure || v.start.AtMs == v.end.AtMs
 	d.ParkingS = wholeSeconds(lengthOf(s.parking(v)))
 	p, ok := s.priceUnheld(v)
 	d.EstimatedUnsure = ok && p.unsure

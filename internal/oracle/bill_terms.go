@@ -66,7 +66,8 @@ func (s *story) lookup(startMs, atMs int64) terms {
 
 // fromRegistry looks a start up in what is in effect at a moment: the last entry that arrived by
 // the start, else the first after it; after a reprice the last that was in effect at the decision.
-// If what was in effect then has a version in force, nothing else is looked at.
+// If what was in effect then has a version in force, nothing else is looked at; where an entry only
+// comes later, the records of the decision still go first.
 func (s *story) fromRegistry(startMs, atMs int64) terms {
 	by := s.decided.repriceBy
 	if by != 0 {
@@ -76,7 +77,11 @@ func (s *story) fromRegistry(startMs, atMs int64) terms {
 	}
 	inEffect := func(ms int64) bool { return ms+graceMs <= atMs || ms <= by }
 	if by != 0 {
-		return s.pick(startMs, by, inEffect)
+		t := s.pick(startMs, by, inEffect)
+		if v := s.version(t.id, startMs, func(ms int64) bool { return ms <= by }); v != nil {
+			t.tariff = v
+		}
+		return t
 	}
 	return s.pick(startMs, startMs, inEffect)
 }
