@@ -119,7 +119,7 @@ func TestDecodeDecision(t *testing.T) {
 
 // TestEveryHoldCanBeNamed holds that a decision may name every reason that there is.
 func TestEveryHoldCanBeNamed(t *testing.T) {
-	for _, reason := range allHolds() {
+	for _, reason := range chargestream.HoldReasons() {
 		d := &chargestream.Decision{StationID: "st", DecisionID: "d", SessionID: "s",
 			Time: moment, By: "Ada", Reason: "seen", Action: chargestream.ActionRelease,
 			Holds: []chargestream.HoldReason{reason}}

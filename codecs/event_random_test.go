@@ -87,20 +87,6 @@ func drawEvent(t *rapid.T) (string, chargestream.Event) {
 	return "session", &chargestream.SessionRecord{Start: start, End: end}
 }
 
-// allHolds are all reasons to hold a bill.
-func allHolds() []chargestream.HoldReason {
-	return []chargestream.HoldReason{chargestream.HoldDuplicate, chargestream.HoldNotEnded,
-		chargestream.HoldNoEnergy, chargestream.HoldEstimated, chargestream.HoldNegativeEnergy,
-		chargestream.HoldNegativeDuration, chargestream.HoldMeterRegression,
-		chargestream.HoldClockSkew, chargestream.HoldConflict, chargestream.HoldNoTariff,
-		chargestream.HoldTariffUnsupported, chargestream.HoldOverlap, chargestream.HoldNoStart,
-		chargestream.HoldUnitMismatch, chargestream.HoldOverPower,
-		chargestream.HoldLifetimeRegister, chargestream.HoldUnknownUser,
-		chargestream.HoldVATUnknown, chargestream.HoldSignedMissing,
-		chargestream.HoldSignedInvalid, chargestream.HoldSignedMismatch,
-		chargestream.HoldCancelled}
-}
-
 // drawDecision draws a decision about a session.
 func drawDecision(t *rapid.T, of *chargestream.SessionStart) *chargestream.Decision {
 	d := &chargestream.Decision{StationID: of.StationID, SessionID: of.SessionID,
@@ -111,7 +97,7 @@ func drawDecision(t *rapid.T, of *chargestream.SessionStart) *chargestream.Decis
 			chargestream.ActionReprice}).Draw(t, "action")}
 	switch d.Action {
 	case chargestream.ActionRelease:
-		d.Holds = rapid.SliceOfNDistinct(rapid.SampledFrom(allHolds()), 0, 3,
+		d.Holds = rapid.SliceOfNDistinct(rapid.SampledFrom(chargestream.HoldReasons()), 0, 3,
 			rapid.ID[chargestream.HoldReason]).Draw(t, "hold_reasons")
 		if len(d.Holds) == 0 {
 			d.Holds = nil

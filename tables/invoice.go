@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"strings"
 
 	"chargestream"
 	"chargestream/codecs"
@@ -165,21 +166,12 @@ func percent(vat pricing.VAT) string {
 	return trimDecimal(codecs.FormatScaled(int64(vat), pricing.VATDigits))
 }
 
-// trimDecimal drops what zeros there are behind the point.
+// trimDecimal drops what zeros there are behind the point, and a point with nothing behind it.
 func trimDecimal(text string) string {
-	for i := range len(text) {
-		if text[i] != '.' {
-			continue
-		}
-		for text[len(text)-1] == '0' {
-			text = text[:len(text)-1]
-		}
-		if text[len(text)-1] == '.' {
-			text = text[:len(text)-1]
-		}
-		break
+	if !strings.Contains(text, ".") {
+		return text
 	}
-	return text
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
 
 // kilowattHours writes mWh as kWh: with three decimals where there are whole Wh, else with six.

@@ -2,8 +2,6 @@ package tables_test
 
 import (
 	"encoding/json"
-	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -229,30 +227,4 @@ func (p *pump) tell(anomalies []chargestream.Anomaly) {
 			p.anomaly(a)
 		}
 	}
-}
-
-// bytes are all rows, by name.
-func (p *pump) bytes() map[string]string {
-	rows := map[string]string{"station": string(p.station.Append(nil))}
-	for id, row := range p.sessions {
-		rows["session "+string(id)] = string(row.Append(nil))
-	}
-	for key, row := range p.hours {
-		rows["hour "+key.String()] = string(row.Append(nil))
-	}
-	return rows
-}
-
-// differs names a row that two pumps do not have alike; empty where they are alike.
-func (p *pump) differs(o *pump) string {
-	a, b := p.bytes(), o.bytes()
-	for _, name := range slices.Sorted(maps.Keys(a)) {
-		if a[name] != b[name] {
-			return fmt.Sprintf("%s: %x, %x", name, a[name], b[name])
-		}
-	}
-	if len(a) != len(b) {
-		return fmt.Sprintf("%d rows, %d rows", len(a), len(b))
-	}
-	return ""
 }

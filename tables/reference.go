@@ -150,30 +150,9 @@ func (r *Reference) RegistryBy(by chargestream.Millis) *chargestream.StationInfo
 
 // TariffAt is the version of the tariff in force at start, as it is in effect at now: of the last
 // revision that arrived Grace or more before now, the version with the largest ValidFrom that is
-// not after start; nil for none. since is the first moment at which a revision in effect had a
-// version in force at start; zero where v is nil.
-func (r *Reference) TariffAt(start, now chargestream.Millis) (v *chargestream.TariffVersion,
-	since chargestream.Millis) {
-	if v = r.TariffBy(start, now-chargestream.Grace); v == nil {
-		return nil, 0
-	}
-	return v, r.TariffSince(start, 0)
-}
-
-// TariffSince is the first moment at or after due at which a version in force at start is in
-// effect, by all that is known; zero for none.
-func (r *Reference) TariffSince(start, due chargestream.Millis) chargestream.Millis {
-	for i := range r.Tariffs {
-		from := r.Tariffs[i].Arrival + chargestream.Grace
-		last := i+1 == len(r.Tariffs)
-		if !last && r.Tariffs[i+1].Arrival+chargestream.Grace <= max(from, due) {
-			continue // another revision is in effect by then
-		}
-		if r.Tariffs[i].at(start) != nil {
-			return max(from, due)
-		}
-	}
-	return 0
+// not after start; nil for none.
+func (r *Reference) TariffAt(start, now chargestream.Millis) *chargestream.TariffVersion {
+	return r.TariffBy(start, now-chargestream.Grace)
 }
 
 // TariffBy is the version of the tariff in force at start, of the last revision that arrived by a

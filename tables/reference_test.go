@@ -156,33 +156,30 @@ func TestTariffAt(t *testing.T) {
 		list       []revision
 		start, now int
 		want       int // begin of the version, in minutes; -1 for none
-		since      int
 	}{
-		"nothing":              {nil, 5, 900, -1, 0},
-		"in effect":            {[]revision{{0, valid(1)}}, 5, 10, 1, 10},
-		"not yet":              {[]revision{{0, valid(1)}}, 5, 9, -1, 0},
-		"not in force":         {[]revision{{0, valid(6)}}, 5, 900, -1, 0},
-		"in force at start":    {[]revision{{0, valid(5)}}, 5, 900, 5, 10},
-		"the largest in force": {[]revision{{0, valid(4, 6, 2)}}, 5, 900, 4, 10},
-		"the last record":      {[]revision{{0, valid(1)}, {1, valid(2)}}, 5, 11, 2, 10},
-		"of which one counts":  {[]revision{{0, valid(1)}, {1, valid(2)}}, 5, 10, 1, 10},
-		"none before":          {[]revision{{0, valid(6)}, {1, valid(1, 6)}}, 5, 900, 1, 11},
-		"withdrawn":            {[]revision{{0, valid(1)}, {1, nil}}, 5, 11, -1, 0},
-		"withdrawn later":      {[]revision{{0, valid(1)}, {1, nil}}, 5, 10, 1, 10},
+		"nothing":              {nil, 5, 900, -1},
+		"in effect":            {[]revision{{0, valid(1)}}, 5, 10, 1},
+		"not yet":              {[]revision{{0, valid(1)}}, 5, 9, -1},
+		"not in force":         {[]revision{{0, valid(6)}}, 5, 900, -1},
+		"in force at start":    {[]revision{{0, valid(5)}}, 5, 900, 5},
+		"the largest in force": {[]revision{{0, valid(4, 6, 2)}}, 5, 900, 4},
+		"the last record":      {[]revision{{0, valid(1)}, {1, valid(2)}}, 5, 11, 2},
+		"of which one counts":  {[]revision{{0, valid(1)}, {1, valid(2)}}, 5, 10, 1},
+		"none before":          {[]revision{{0, valid(6)}, {1, valid(1, 6)}}, 5, 900, 1},
+		"withdrawn":            {[]revision{{0, valid(1)}, {1, nil}}, 5, 11, -1},
+		"withdrawn later":      {[]revision{{0, valid(1)}, {1, nil}}, 5, 10, 1},
 	} {
 		var r tables.Reference
 		for _, rev := range c.list {
 			changed, err := r.AddTariff(minuteOf(rev.arrival), rev.versions)
 			mustAdd(t, changed, err)
 		}
-		got, since := r.TariffAt(minuteOf(c.start), minuteOf(c.now))
+		got := r.TariffAt(minuteOf(c.start), minuteOf(c.now))
 		switch {
-		case c.want < 0 && (got != nil || since != 0):
-			t.Errorf("%s: %+v since %s, want none", name, got, since)
-		case c.want >= 0 && (got == nil || got.ValidFrom != minuteOf(c.want) ||
-			since != minuteOf(c.since)):
-			t.Errorf("%s: %+v since %s, want minute %d since minute %d", name, got, since, c.want,
-				c.since)
+		case c.want < 0 && got != nil:
+			t.Errorf("%s: %+v, want none", name, got)
+		case c.want >= 0 && (got == nil || got.ValidFrom != minuteOf(c.want)):
+			t.Errorf("%s: %+v, want minute %d", name, got, c.want)
 		}
 		by := r.TariffBy(minuteOf(c.start), minuteOf(c.now)-chargestream.Grace)
 		if diff := cmp.Diff(got, by); diff != "" {
@@ -297,13 +294,8 @@ func TestReferenceOfRandomHistories(t *testing.T) {
 			t.Fatal(diff)
 		}
 		start := minuteOf(rapid.IntRange(0, 50).Draw(t, "start"))
-		due := minuteOf(rapid.IntRange(0, 60).Draw(t, "due"))
-		first := chargestream.Millis(0)
 		for m := 60; m >= 0; m-- {
 			now := minuteOf(m)
-			if v, _ := r.TariffAt(start, now); v != nil && now >= due {
-				first = now
-			}
 			info, since := r.RegistryAt(start, now)
 			if since > now || since != 0 && r.RegistryBy(start) != nil {
 				t.Fatalf("at minute %d in effect since %s", m, since)
@@ -313,9 +305,6 @@ func TestReferenceOfRandomHistories(t *testing.T) {
 				t.Fatalf("at minute %d %+v since %s, a day later %+v since %s", m, info, since,
 					later, from)
 			}
-		}
-		if got := r.TariffSince(start, due); got != first {
-			t.Fatalf("a version is in effect from %s on, want %s", got, first)
 		}
 	})
 }

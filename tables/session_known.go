@@ -28,7 +28,7 @@ type claimDoubt struct {
 }
 
 // knownAt is what is known of the session at a moment, with what a decision corrected.
-func (s *Session) knownAt(at chargestream.Millis, c *chargestream.Correction) *known {
+func (s *Session) knownAt(at chargestream.Millis, corrected *chargestream.Correction) *known {
 	k := &known{at: at}
 	for i := range s.Starts {
 		c := &s.Starts[i]
@@ -65,7 +65,7 @@ func (s *Session) knownAt(at chargestream.Millis, c *chargestream.Correction) *k
 	}
 	origin := &s.Verdict.DuplicateOf
 	k.copied = origin.ID != "" && k.start != nil && k.start.At == origin.At
-	k.correct(c)
+	k.correct(corrected)
 	k.meter = meter{start: k.start, end: k.end}
 	if k.end != nil { // without one nothing hangs on what was measured
 		s.learnHours(k)

@@ -71,7 +71,7 @@ func (b *biller) sealTariff(t *terms, at chargestream.Millis) error {
 		t.version = history.TariffBy(t.start, b.repriced)
 	}
 	if t.version == nil {
-		t.version, _ = history.TariffAt(t.start, at)
+		t.version = history.TariffAt(t.start, at)
 	}
 	if t.version == nil {
 		return nil

@@ -11,8 +11,8 @@ import (
 	"fmt"
 )
 
-// Sign makes the text that a meter with this key sends of a payload: for the tests and the
-// simulator. The payload is signed as it is, whatever it says. The same payload and key give the
+// Sign makes the text that a meter with this key sends of a payload: for the tests
+// alone. The payload is signed as it is, whatever it says. The same payload and key give the
 // same text always (RFC 6979). The error says that the key is of no curve that is checked here.
 func Sign(payload string, key *ecdsa.PrivateKey) (string, error) {
 	c, err := curveOf(key.Curve)
