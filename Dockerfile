@@ -5,7 +5,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-# Time zones are embedded in the binary; tariffs and days must not hang on the host's.
+# Time zones are embedded in the binary; tariffs and days must not depend on the host's.
 RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/chargestream ./cmd/chargestream
 # An empty folder to copy: the volume over it takes its owner, who is not root.
 RUN mkdir -p /out/state

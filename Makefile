@@ -25,8 +25,12 @@ MUSTANG          := 2.25.0
 MUSTANG_LIBS     := .cache/mustang-$(MUSTANG)
 MUSTANG_POM      := tools/ubl/mustang-pom.xml
 MUSTANG_MANIFEST := $(CURDIR)/tools/ubl/mustang-jars.sha256
+TWIN             := benchmarks/peers/twin
+TWIN_LIBS        := .cache/kafka-streams-$(KAFKA)
+TWIN_MANIFEST    := $(CURDIR)/$(TWIN)/twin-jars.sha256
 JAVA_MIN       := 17
 JAVA_INSTALL   := apt-get install -y default-jre-headless
+JDK_INSTALL    := apt-get install -y default-jdk-headless
 MVN_INSTALL    := apt-get install -y maven
 
 .PHONY: help
@@ -80,6 +84,20 @@ marks: kafka-jars need-java ## measure the engine and stock goka on a real Kafka
 	bin/marks -run '$(RUN)' -events $(EVENTS) -keys $(KEYS) -rows $(ROWS) \
 		-cpuprofile '$(CPUPROFILE)' -results $(RESULTS)/marks.txt $(ARGS)
 
+# Beside other engines: see benchmarks/README.md. LOADS="burst latency" selects; ARGS="-repeat 3" and
+# ARGS="-scale 0.01" are flags of the program.
+LOADS ?=
+
+.PHONY: bench-peers
+bench-peers: build kafka-jars twin-jars need-java ## measure beside Kafka Streams and stock goka on a real Kafka (LOADS, ARGS)
+	@if ! command -v javac >/dev/null; then \
+		echo "a JDK is needed to compile the twin: $(JDK_INSTALL)" >&2; exit 1; \
+	fi
+	@mkdir -p bin/twin
+	javac --release $(JAVA_MIN) -cp '$(TWIN_LIBS)/*' -d bin/twin $(TWIN)/src/main/java/peers/*.java
+	go build -o bin/peers ./benchmarks/peers
+	bin/peers run -twin-jars $(TWIN_LIBS) -results $(RESULTS)/peers-$$(date +%F).jsonl $(ARGS) $(LOADS)
+
 .PHONY: need-java
 need-java:
 	@found=$$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' || true); \
@@ -118,6 +136,10 @@ endef
 kafka-jars: ## fetch the jars of the real Kafka into .cache, once (needs Maven)
 	$(call fetch,Kafka $(KAFKA),$(KAFKA_POM),$(KAFKA_LIBS),$(KAFKA_MANIFEST))
 
+.PHONY: twin-jars
+twin-jars: ## fetch the jars of the Kafka Streams twin into .cache, once (needs Maven)
+	$(call fetch,Kafka Streams $(KAFKA),$(TWIN)/pom.xml,$(TWIN_LIBS),$(TWIN_MANIFEST))
+
 .PHONY: mustang-jars
 mustang-jars: ## fetch the validator of e-invoices into .cache, once (needs Maven)
 	$(call fetch,Mustang $(MUSTANG),$(MUSTANG_POM),$(MUSTANG_LIBS),$(MUSTANG_MANIFEST))
@@ -134,6 +156,10 @@ lint: ## check formatting, and vet with and without the integration tag
 	fi
 	go vet $(PKGS)
 	go vet -tags "integration faults" $(PKGS)
+
+.PHONY: generate
+generate: ## make the generated code anew (needs the network, once)
+	go generate ./...
 
 .PHONY: tidy-check
 tidy-check: ## check that go.mod and go.sum are what go mod tidy makes of them
@@ -181,6 +207,7 @@ doctor: ## print the tools found, and which targets miss one
 	look go 'go version' 'every target' 'https://go.dev/dl'; \
 	look gcc 'gcc --version' 'make race' 'apt-get install -y gcc libc6-dev'; \
 	look java 'java -version' 'make test-integration' '$(JAVA_INSTALL)'; \
+	look javac 'javac -version' 'make bench-peers' '$(JDK_INSTALL)'; \
 	look mvn 'mvn -B -Dstyle.color=never --version' 'make kafka-jars (once)' '$(MVN_INSTALL)'
 	@if ($(call complete,$(KAFKA_LIBS),$(KAFKA_MANIFEST))) >/dev/null 2>&1; \
 	then echo "  kafka $(KAFKA) in $(KAFKA_LIBS)"; \

@@ -56,6 +56,15 @@ func (e *Decision) Station() StationID { return e.StationID }
 // At implements Event.
 func (e *Decision) At() Millis { return e.Time }
 
+// Scope implements Event: the times that the decision sets.
+func (e *Decision) Scope() Scope {
+	from, to := e.Correction.StartTime, e.Correction.EndTime
+	if from == 0 || (to != 0 && to < from) {
+		from, to = to, from
+	}
+	return Scope{SessionID: e.SessionID, From: from, To: max(from, to)}
+}
+
 // Releasable tells whether a bill that is held for this reason has amounts that somebody can
 // vouch for. The others need a correction: there is nothing to release.
 func (r HoldReason) Releasable() bool {

@@ -5,8 +5,20 @@ package chargestream
 type Event interface {
 	// Station is the station that the event is of, and so the record's key.
 	Station() StationID
-	// At is the event time: the latest moment that the event tells of.
+	// At is the event time: the latest moment that the event reports.
 	At() Millis
+	// Scope is what the event is about.
+	Scope() Scope
+}
+
+// Scope is what an event is about: a session, a connector, and a span of time. Each is empty, or
+// zero, where the event names none. The bills that an event can change are those of its session,
+// and of the sessions of its connector in the hours of its span. The connector counts for the bound
+// of connectors of a station.
+type Scope struct {
+	SessionID   SessionID
+	ConnectorID ConnectorID
+	From, To    Millis
 }
 
 // StatusReport is a StatusNotification of OCPP: from Time on, the connector is in this status.
@@ -106,3 +118,32 @@ func (e *SessionRecord) Station() StationID { return e.Start.StationID }
 // At implements Event: the end, as nothing can be recorded before it, unless that is before the
 // start.
 func (e *SessionRecord) At() Millis { return max(e.Start.Time, e.End.Time) }
+
+// Scope implements Event.
+func (e *StatusReport) Scope() Scope {
+	return Scope{ConnectorID: e.ConnectorID, From: e.Time, To: e.Time}
+}
+
+// Scope implements Event.
+func (e *MeterValue) Scope() Scope {
+	return Scope{SessionID: e.SessionID, ConnectorID: e.ConnectorID, From: e.Time, To: e.Time}
+}
+
+// Scope implements Event.
+func (e *Heartbeat) Scope() Scope { return Scope{From: e.Time, To: e.Time} }
+
+// Scope implements Event.
+func (e *SessionStart) Scope() Scope {
+	return Scope{SessionID: e.SessionID, ConnectorID: e.ConnectorID, From: e.Time, To: e.Time}
+}
+
+// Scope implements Event.
+func (e *SessionEnd) Scope() Scope {
+	return Scope{SessionID: e.SessionID, ConnectorID: e.ConnectorID, From: e.Time, To: e.Time}
+}
+
+// Scope implements Event.
+func (e *SessionRecord) Scope() Scope {
+	return Scope{SessionID: e.Start.SessionID, ConnectorID: e.Start.ConnectorID,
+		From: min(e.Start.Time, e.End.Time), To: max(e.Start.Time, e.End.Time)}
+}

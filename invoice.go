@@ -75,6 +75,17 @@ const (
 	HoldCancelled HoldReason = "cancelled"
 )
 
+// Hold is a reason that holds an invoice, with its evidence: which session overlaps, which two
+// starts differ, which register fell from what to what and when. Numbers have their unit in the
+// name, times are RFC 3339.
+type Hold struct {
+	Reason   HoldReason `json:"reason"`
+	Evidence Evidence   `json:"evidence,omitempty"`
+}
+
+// Evidence is what shows a doubt: texts, times and whole numbers by name.
+type Evidence map[string]any
+
 // HoldReasons are all reasons to hold an invoice, in alphabetical order.
 func HoldReasons() []HoldReason {
 	return []HoldReason{HoldCancelled, HoldClockSkew, HoldConflict, HoldDuplicate, HoldEstimated,
@@ -93,6 +104,8 @@ type Invoice struct {
 	Kind        InvoiceKind   `json:"kind"`
 	Status      InvoiceStatus `json:"status"`
 	HoldReasons []HoldReason  `json:"hold_reasons,omitempty"`
+	// Holds are the same reasons with what shows each.
+	Holds []Hold `json:"holds,omitempty"`
 	// IssuedAt is the moment, by stream time, that the record tells the session as of.
 	IssuedAt Millis `json:"issued_at"`
 	// BookingDate is the day of IssuedAt where the station is, as 2026-03-02; UTC without a zone.

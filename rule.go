@@ -7,6 +7,10 @@ const (
 	// records of Paris (2017) the median was stored half a minute after the session's start, the
 	// 95th percentile 101 s after.
 	Grace = 10 * Minute
+	// TariffDelay is how long after its arrival a tariff counts. Every instance reads the tariffs
+	// into a copy of its own, which may be behind by up to half of it; an instance whose copy is
+	// further behind does not fold. Within the delay a bill does not depend on how far it is.
+	TariffDelay = 2 * Minute
 	// OverdueAfter is how long after its start a session without an end is called not ended.
 	OverdueAfter = Day
 	// SkewTolerance is how far a station's clock may be ahead before its bill is held; SteVe's

@@ -3,6 +3,8 @@ package chargestream
 import (
 	"fmt"
 	"time"
+
+	"chargestream/internal/rfc3339"
 )
 
 // WattHours is an amount of energy, or the reading of a register, in Wh.
@@ -51,14 +53,20 @@ func (m Millis) Truncate(span Millis) Millis {
 
 // String is m as RFC 3339 in UTC, with milliseconds only where there are any; empty for zero.
 func (m Millis) String() string {
+	var buf [32]byte
+	return string(m.Append(buf[:0]))
+}
+
+// Append appends String to buf.
+func (m Millis) Append(buf []byte) []byte {
 	if m == 0 {
-		return ""
+		return buf
 	}
-	return m.Time().Format("2006-01-02T15:04:05.999Z07:00")
+	return rfc3339.Append(buf, int64(m))
 }
 
 // MarshalText is String.
-func (m Millis) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+func (m Millis) MarshalText() ([]byte, error) { return m.Append(nil), nil }
 
 // UnmarshalText reads RFC 3339 with any offset and fraction; an empty text is zero.
 func (m *Millis) UnmarshalText(text []byte) error {
@@ -66,10 +74,10 @@ func (m *Millis) UnmarshalText(text []byte) error {
 		*m = 0
 		return nil
 	}
-	t, err := time.Parse(time.RFC3339Nano, string(text))
-	if err != nil {
+	ms, ok := rfc3339.Parse(text)
+	if !ok {
 		return fmt.Errorf("time %q is not RFC 3339", text)
 	}
-	*m = MillisOf(t)
+	*m = Millis(ms)
 	return nil
 }

@@ -54,4 +54,6 @@ type SessionState struct {
 	DuplicateOf SessionID    `json:"duplicate_of,omitempty"`
 	EndReason   string       `json:"end_reason,omitempty"`
 	HoldReasons []HoldReason `json:"hold_reasons,omitempty"`
+	// AlsoAtStations are other stations that have a session of the same id, up to a hundred.
+	AlsoAtStations []StationID `json:"also_at_stations,omitempty"`
 }

@@ -10,7 +10,7 @@ import (
 
 	"chargestream"
 	"chargestream/codecs"
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/internal/sim"
 )
 

@@ -22,20 +22,20 @@ type Kind byte
 
 // The kinds of binary row. docs/format draws each.
 const (
-	KindStation   Kind = 'S'
-	KindSession   Kind = 'C'
-	KindHour      Kind = 'H'
-	KindHourPart  Kind = 'h'
-	KindReference Kind = 'R'
+	KindStation  Kind = 'S'
+	KindSession  Kind = 'C'
+	KindHour     Kind = 'H'
+	KindRegistry Kind = 'R'
+	KindTariff   Kind = 'T'
 )
 
 // Writer appends the fields of a row. The zero Writer is empty; Bytes is valid until the next
 // append.
 type Writer struct{ buf []byte }
 
-// NewWriter begins a row of a kind and a version in buf[:0], which the writer then owns.
+// NewWriter appends a row of a kind and a version to buf, which the writer then owns.
 func NewWriter(buf []byte, kind Kind, version byte) *Writer {
-	return &Writer{buf: append(buf[:0], byte(kind), version)}
+	return &Writer{buf: append(buf, byte(kind), version)}
 }
 
 // Bytes is the row so far.

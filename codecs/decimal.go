@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -17,6 +18,9 @@ const exponentDigits = 3
 // floating point; what is left below one is rounded half away from zero. "1.5" with 3 digits is
 // 1500. It returns ErrNumber for any other text.
 func ParseScaled(text string, digits int) (int64, error) {
+	if n, ok := parseWhole(text); ok && digits == 0 {
+		return n, nil
+	}
 	mantissa, exponent, err := splitExponent(text)
 	if err != nil {
 		return 0, err
@@ -57,6 +61,25 @@ func ParseScaled(text string, digits int) (int64, error) {
 	return int64(n), nil
 }
 
+// wholeDigits is how many digits any int64 can have.
+const wholeDigits = 18
+
+// parseWhole reads a number of digits only, as most are; false for any other.
+func parseWhole(text string) (int64, bool) {
+	if len(text) == 0 || len(text) > wholeDigits {
+		return 0, false
+	}
+	var n int64
+	for i := range len(text) {
+		d := text[i] - '0'
+		if d > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(d)
+	}
+	return n, true
+}
+
 // splitExponent splits 12.5e3 in "12.5" and 3.
 func splitExponent(text string) (string, int, error) {
 	i := strings.IndexAny(text, "eE")
@@ -86,14 +109,23 @@ func splitExponent(text string) (string, int, error) {
 // FormatScaled writes an integer of 10^-digits units as decimal text: 1500 with 3 digits is
 // "1.500".
 func FormatScaled(n int64, digits int) string {
-	sign := ""
-	u := uint64(n)
+	var buf [64]byte
+	text, u := buf[:0], uint64(n)
 	if n < 0 {
-		sign, u = "-", -u
+		text, u = append(text, '-'), -u
 	}
-	text := fmt.Sprintf("%0*d", digits+1, u)
+	var number [20]byte
+	all := strconv.AppendUint(number[:0], u, 10)
+	whole := max(len(all)-digits, 0)
+	if text = append(text, all[:whole]...); whole == 0 {
+		text = append(text, '0')
+	}
 	if digits == 0 {
-		return sign + text
+		return string(text)
 	}
-	return sign + text[:len(text)-digits] + "." + text[len(text)-digits:]
+	text = append(text, '.')
+	for range digits - (len(all) - whole) {
+		text = append(text, '0')
+	}
+	return string(append(text, all[whole:]...))
 }

@@ -288,6 +288,9 @@ func (unknownEvent) Station() chargestream.StationID { return "st" }
 // At implements chargestream.Event.
 func (unknownEvent) At() chargestream.Millis { return moment }
 
+// Scope implements chargestream.Event.
+func (unknownEvent) Scope() chargestream.Scope { return chargestream.Scope{} }
+
 func TestEncodeRefusesOtherEvents(t *testing.T) {
 	if value, err := codecs.EncodeEvent(unknownEvent{}); !errors.Is(err, codecs.ErrEvent) {
 		t.Errorf("%s, error %v", value, err)

@@ -44,6 +44,28 @@ type wire struct {
 // connectorText takes a connector as a JSON string or as the small number of OCPP.
 type connectorText string
 
+// UnmarshalEasyJSON implements easyjson.Unmarshaler. The small numbers are not copied.
+func (c *connectorText) UnmarshalEasyJSON(l *jlexer.Lexer) {
+	switch {
+	case l.IsNull():
+		l.Skip()
+	case l.CurrentToken() == jlexer.TokenNumber:
+		raw := l.Raw()
+		if len(raw) == 1 && raw[0] > '0' && raw[0] <= '9' {
+			*c = smallConnectors[raw[0]-'0':][:1]
+			return
+		}
+		if err := c.UnmarshalJSON(raw); err != nil {
+			l.AddError(err)
+		}
+	default:
+		*c = connectorText(l.String())
+	}
+}
+
+// smallConnectors are the digits, each of which is a connector.
+const smallConnectors connectorText = "0123456789"
+
 // UnmarshalJSON implements json.Unmarshaler.
 func (c *connectorText) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '"' {

@@ -47,9 +47,7 @@ func easyjsonF4688553DecodeChargestreamCodecs(in *jlexer.Lexer, out *wire) {
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				if data := in.Raw(); in.Ok() {
-					in.AddError((out.ConnectorID).UnmarshalJSON(data))
-				}
+				(out.ConnectorID).UnmarshalEasyJSON(in)
 			}
 		case "session_id":
 			if in.IsNull() {

@@ -26,7 +26,7 @@ func digitsOf(code string) (int, error) {
 	return int(digits), nil
 }
 
-// decimal tells whether a text is a decimal number: digits, at most one point between some, and
+// decimal reports whether a text is a decimal number: digits, at most one point between some, and
 // at most a minus before.
 func decimal(text string) bool {
 	whole, fraction, point := strings.Cut(strings.TrimPrefix(text, "-"), ".")
@@ -165,7 +165,7 @@ func (s *sums) addInvoice(v *chargestream.Invoice) error {
 	return nil
 }
 
-// groups are a bill's amounts by VAT rate; of a bill that does not tell them, its lines.
+// groups are a bill's amounts by VAT rate; of a bill that does not have them, its lines.
 func groups(v *chargestream.Invoice) []chargestream.VATGroup {
 	if len(v.VATGroups) > 0 {
 		return v.VATGroups

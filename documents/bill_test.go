@@ -6,7 +6,7 @@ import (
 	"math/big"
 	"slices"
 	"testing"
-	_ "time/tzdata" // the station's zone must not hang on the host
+	_ "time/tzdata" // the station's zone must not depend on the host
 
 	"pgregory.net/rapid"
 

@@ -36,8 +36,8 @@ func refuse(v *chargestream.Invoice, format string, args ...any) error {
 	return fmt.Errorf("%w: %q: %w", ErrDocument, v.InvoiceID, fmt.Errorf(format, args...))
 }
 
-// credit tells whether a document takes back what another one billed.
+// credit reports whether a document takes back what another one billed.
 func credit(v *chargestream.Invoice) bool { return v.Kind == chargestream.KindCreditNote }
 
-// issued tells whether a document was sent, and counts.
+// issued reports whether a document was sent, and counts.
 func issued(v *chargestream.Invoice) bool { return v.Status == chargestream.StatusIssued }

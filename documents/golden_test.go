@@ -144,7 +144,7 @@ func longIDs() *chargestream.Invoice {
 	return v
 }
 
-// facts is a bill with everything that a record may tell.
+// facts is a bill with everything that a record may have.
 func facts() *chargestream.Invoice {
 	v := billed(item{dimension: "ENERGY", quantity: "20.500", price: "0.25", percent: "10"},
 		item{dimension: "PARKING_TIME", quantity: "0.250000", price: "5", percent: "20"})
@@ -168,6 +168,13 @@ func heldExample() *chargestream.Invoice {
 	v.Status = chargestream.StatusHeld
 	v.HoldReasons = []chargestream.HoldReason{chargestream.HoldClockSkew,
 		chargestream.HoldOverPower, chargestream.HoldVATUnknown, "of_tomorrow"}
+	v.Holds = []chargestream.Hold{
+		{Reason: chargestream.HoldClockSkew},
+		{Reason: chargestream.HoldOverPower, Evidence: chargestream.Evidence{
+			"energy_wh": int64(900_000), "limit_wh": int64(25_200), "duration_s": int64(3600),
+			"rating_w": int64(22_000)}},
+		{Reason: chargestream.HoldVATUnknown},
+		{Reason: "of_tomorrow", Evidence: chargestream.Evidence{"at": v.StartTime, "n": 1e6}}}
 	v.TimeZone, v.MeterStart, v.EndTime = "Mars/Olympus", nil, 0
 	return v
 }

@@ -58,8 +58,8 @@ func (p *sheet) letterhead(title string, s *Seller) {
 			contact = append(contact, "VAT id "+s.VATID)
 		}
 		for _, line := range [][]string{address, contact} {
-			if told := joinTold(line); told != "" {
-				p.row(sizeText, cell{width: sheetWidth, text: told})
+			if text := joinTexts(line); text != "" {
+				p.row(sizeText, cell{width: sheetWidth, text: text})
 			}
 		}
 	}
@@ -68,18 +68,18 @@ func (p *sheet) letterhead(title string, s *Seller) {
 	p.gap(1)
 }
 
-// joinTold joins those of some texts that tell something.
-func joinTold(texts []string) string {
-	var told []string
+// joinTexts joins those of some texts that are not empty.
+func joinTexts(texts []string) string {
+	var list []string
 	for _, t := range texts {
 		if t != "" {
-			told = append(told, t)
+			list = append(list, t)
 		}
 	}
-	return strings.Join(told, ", ")
+	return strings.Join(list, ", ")
 }
 
-// pdfFacts tells whose session it was, when and where.
+// pdfFacts writes whose session it was, when and where.
 func pdfFacts(p *sheet, v *chargestream.Invoice) {
 	z := zoneOf(v)
 	p.fact("User", string(v.UserID))
@@ -108,7 +108,7 @@ func pdfFacts(p *sheet, v *chargestream.Invoice) {
 		p.fact("Tariff", string(v.TariffID)+", in force from "+z.second(v.TariffValidFrom))
 	}
 	if v.Estimated {
-		p.fact("Estimated", "Something that the amounts hang on had to be estimated.")
+		p.fact("Estimated", "Something that the amounts depend on was estimated.")
 	}
 }
 
@@ -167,7 +167,7 @@ func pdfLines(p *sheet, v *chargestream.Invoice) {
 	p.head = nil
 }
 
-// pdfLineName tells what a line bills, and what was measured where that is not the quantity.
+// pdfLineName is what a line bills, and what was measured where that is not the quantity.
 func pdfLineName(l *chargestream.InvoiceLine) string {
 	name := l.Description
 	if name == "" {
@@ -182,7 +182,7 @@ func pdfLineName(l *chargestream.InvoiceLine) string {
 	return name
 }
 
-// sameNumber tells whether two decimal texts say the same.
+// sameNumber reports whether two decimal texts say the same.
 func sameNumber(a, b string) bool {
 	return a == b || decimal(a) && decimal(b) && compareRates(a, b) == 0
 }
@@ -222,8 +222,16 @@ func pdfHolds(p *sheet, v *chargestream.Invoice) {
 		return
 	}
 	p.section("Why it is held")
+	evidence := map[chargestream.HoldReason]string{}
+	for _, h := range v.Holds {
+		evidence[h.Reason] = holdEvidence(h, zoneOf(v).second)
+	}
 	for _, r := range v.HoldReasons {
-		p.fact(string(r), holdWords(r))
+		text := holdWords(r)
+		if shown := evidence[r]; shown != "" {
+			text = strings.TrimSuffix(text, ".") + ": " + shown + "."
+		}
+		p.fact(string(r), text)
 	}
 }
 

@@ -181,7 +181,7 @@ func (s *sheet) section(title string) {
 	s.rule()
 }
 
-// fact writes a name and what it is; nothing where there is nothing to tell.
+// fact writes a name and what it is; nothing where the text is empty.
 func (s *sheet) fact(name, value string) {
 	if value != "" {
 		s.row(sizeText, cell{width: widthName, text: name},

@@ -43,7 +43,7 @@ type failer interface {
 }
 
 // readSheet is what each page of a PDF shows, from the top to the bottom, and the SHA-256 of all
-// that it holds, uncompressed: how well that is compressed hangs on the Go release.
+// that it holds, uncompressed: how well that is compressed depends on the Go release.
 func readSheet(t failer, pdf []byte) (pages [][]shown, sum []byte) {
 	t.Helper()
 	hash := sha256.New()

@@ -38,7 +38,7 @@ type Statement struct {
 	TotalInclVAT string                  `json:"total_incl_vat"`
 	// Documents are all issued invoices and credit notes, in the order in which they were issued.
 	Documents []chargestream.Invoice `json:"documents"`
-	// Held are the documents that wait for somebody to look at them; they are in no sum.
+	// Held are the documents that wait for an operator to decide; they are in no sum.
 	Held []chargestream.Invoice `json:"held"`
 }
 
@@ -46,7 +46,7 @@ type Statement struct {
 const monthForm = "2006-01"
 
 // Statements makes one statement of each (key, booking month, currency), sorted by them; an empty
-// month stands for all. Which month a document belongs to, its BookingDate alone tells.
+// month stands for all. Which month a document belongs to, its BookingDate alone decides.
 //
 // A document that is in the list twice counts once. Of the held ones those are shown that no
 // credit note in the list cancels: a credit note of a held document credits nothing that was sent.
@@ -206,7 +206,7 @@ const (
 	sectionHeld     = "held"     // one row for each of Held
 )
 
-// CSV writes the columns of CSV behind section, by, key, month and vat_percent. The section tells
+// CSV writes the columns of CSV behind section, by, key, month and vat_percent. The section says
 // what a row is: document, vat, total or held.
 func (s *Statement) CSV(w io.Writer) error {
 	columns := header()

@@ -32,7 +32,7 @@ func (s *Statement) PDF(w io.Writer, seller *Seller) error {
 	return p.write(w, title+" "+s.Key)
 }
 
-// moment is when the last of the documents was issued, so that the bytes hang on them alone.
+// moment is when the last of the documents was issued, so that the bytes depend on them alone.
 func (s *Statement) moment() time.Time {
 	var last chargestream.Millis
 	for _, list := range [][]chargestream.Invoice{s.Documents, s.Held} {
@@ -86,14 +86,14 @@ func documentWords(v *chargestream.Invoice) string {
 	return strings.Join(words, "\n")
 }
 
-// sessionWords tells where and when a session was, and what the meter said.
+// sessionWords is where and when a session was, and what the meter said.
 func sessionWords(v *chargestream.Invoice) string {
 	z := zoneOf(v)
 	energy := kWh(energyOf(v))
 	if v.ParkingSeconds != 0 {
 		energy += ", parked " + clock(v.ParkingSeconds)
 	}
-	words := []string{joinTold([]string{string(v.SiteID), string(v.StationID),
+	words := []string{joinTexts([]string{string(v.SiteID), string(v.StationID),
 		"connector " + string(v.ConnectorID)}), z.span(v.StartTime, v.EndTime), energy}
 	if v.MeterStart != nil && v.MeterStop != nil {
 		words = append(words, "meter "+kWh(*v.MeterStart)+" to "+kWh(*v.MeterStop))

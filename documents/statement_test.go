@@ -103,7 +103,7 @@ func TestStatementSums(t *testing.T) {
 	})
 }
 
-// TestStatementOrder wants the same statements of the same documents in any order, told twice or
+// TestStatementOrder wants the same statements of the same documents in any order, given twice or
 // once, month by month or all together; and each held one that is live, in no sum.
 func TestStatementOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

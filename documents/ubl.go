@@ -26,7 +26,7 @@ const (
 // ublDigitsMax is how many decimals an amount may have (BR-DEC-01 to 28).
 const ublDigitsMax = 2
 
-// ublTerms is BT-20, which must be told where something is to be paid (BR-CO-25). A bill does not
+// ublTerms is BT-20, which must be given where something is to be paid (BR-CO-25). A bill does not
 // know the contract's.
 const ublTerms = "As agreed in the charging contract."
 
@@ -38,7 +38,7 @@ const ublTerms = "As agreed in the charging contract."
 // allows less than one unit of the currency. What a bound of the tariff adds is a charge of the
 // document, what one takes away an allowance: prices must not be negative (BR-27).
 //
-// The record tells no address of the user. Where the standard asks for the buyer's country
+// The record has no address of the user. Where the standard asks for the buyer's country
 // (BR-11), the seller's stands.
 //
 // Refused are held documents, amounts that do not add up, an unknown VAT rate, VAT that is too far
@@ -166,7 +166,7 @@ func ublCustomer(v *chargestream.Invoice, s *Seller) ublParty {
 		LegalName: id}
 }
 
-// ublNotes is BT-22: what the amounts hang on, for people.
+// ublNotes is BT-22: what the amounts depend on, for people.
 func ublNotes(v *chargestream.Invoice) []string {
 	z := zoneOf(v)
 	notes := []string{"Charging session " + string(v.SessionID) + ", station " +
@@ -176,7 +176,7 @@ func ublNotes(v *chargestream.Invoice) []string {
 		notes = append(notes, "Meter "+kWh(*v.MeterStart)+" to "+kWh(*v.MeterStop)+".")
 	}
 	if v.Estimated {
-		notes = append(notes, "Amounts hang on an estimate.")
+		notes = append(notes, "Amounts depend on an estimate.")
 	}
 	return notes
 }
@@ -220,7 +220,7 @@ func (b *ublWriter) bill(doc *ublDoc) error {
 	return nil
 }
 
-// bound tells whether a line is what a bound of the tariff adds or takes away.
+// bound reports whether a line is what a bound of the tariff adds or takes away.
 func bound(l *chargestream.InvoiceLine) bool {
 	return l.Dimension == "MIN_PRICE" || l.Dimension == "MAX_PRICE"
 }
@@ -353,7 +353,7 @@ func (b *ublWriter) group(doc *ublDoc, percent string, m money) error {
 	return nil
 }
 
-// near tells whether VAT is less than one unit of the currency off that of the rounded amount,
+// near reports whether VAT is less than one unit of the currency off that of the rounded amount,
 // which is what the published rules of EN 16931 allow (BR-CO-17, BR-S-09), and nothing at all
 // where the rate is 0 (BR-Z-09).
 func (b *ublWriter) near(percent string, m money) bool {

@@ -27,7 +27,7 @@ func zoneOf(v *chargestream.Invoice) zone {
 	}
 }
 
-// Forms of a time. The offset tells the two hours apart that a clock shows twice in autumn.
+// Forms of a time. The offset separates the two hours that a clock shows twice in autumn.
 const (
 	dayForm    = "2006-01-02"
 	secondForm = "2006-01-02 15:04:05"
@@ -60,7 +60,7 @@ func (z zone) span(start, end chargestream.Millis) string {
 	}
 	const day, second = len(dayForm), len(secondForm)
 	if start != 0 && end != 0 && from[:day] == to[:day] && from[second:] == to[second:] {
-		from, to = from[:second], to[day+1:] // one day and one offset are told once
+		from, to = from[:second], to[day+1:] // one day and one offset are written once
 	}
 	return from + " to " + to
 }
@@ -75,7 +75,10 @@ func energyOf(v *chargestream.Invoice) chargestream.WattHours {
 }
 
 // kWh writes an amount of energy for people.
-func kWh(e chargestream.WattHours) string { return fixed(big.NewInt(int64(e)), 3) + " kWh" }
+func kWh(e chargestream.WattHours) string { return decimals(int64(e), 3) + " kWh" }
+
+// decimals is a number of units of which so many digits are behind the point.
+func decimals(n int64, digits int) string { return fixed(big.NewInt(n), digits) }
 
 // clock writes whole seconds as hours, minutes and seconds.
 func clock(seconds int64) string {
@@ -92,48 +95,4 @@ func counted(n int, one, many string) string {
 		return "1 " + one
 	}
 	return strconv.Itoa(n) + " " + many
-}
-
-// holdWords tells why a document is held; a reason that is not known is told as it is.
-func holdWords(r chargestream.HoldReason) string {
-	if words, ok := holdTexts()[r]; ok {
-		return words
-	}
-	return string(r)
-}
-
-func holdTexts() map[chargestream.HoldReason]string {
-	return map[chargestream.HoldReason]string{
-		chargestream.HoldDuplicate: "The same session was delivered before under another id.",
-		chargestream.HoldNotEnded:  "The session has no end.",
-		chargestream.HoldNoEnergy:  "Nothing tells how much energy was delivered.",
-		chargestream.HoldEstimated: "The energy is known from samples only, not from start and " +
-			"end.",
-		chargestream.HoldNegativeEnergy: "The meter reading at the end is below the one at the " +
-			"start.",
-		chargestream.HoldNegativeDuration: "The session ends before it starts.",
-		chargestream.HoldMeterRegression:  "The meter ran backwards within the session.",
-		chargestream.HoldClockSkew:        "The station's clock was more than five minutes ahead.",
-		chargestream.HoldConflict: "Two different starts, or two different ends, came for the " +
-			"session.",
-		chargestream.HoldNoTariff: "No tariff was in force for the station at the start.",
-		chargestream.HoldTariffUnsupported: "The tariff asks for something that is not known of " +
-			"the session.",
-		chargestream.HoldOverlap: "Another session ran on the connector at the same time.",
-		chargestream.HoldNoStart: "An end came, and no start.",
-		chargestream.HoldUnitMismatch: "Meter and power differ by a factor of a hundred or more: " +
-			"one of them has another unit.",
-		chargestream.HoldOverPower: "More energy is told than the connector can deliver in that " +
-			"time.",
-		chargestream.HoldLifetimeRegister: "The reading of the meter's whole life was told as " +
-			"that of the session.",
-		chargestream.HoldUnknownUser: "Nobody is named who could pay.",
-		chargestream.HoldVATUnknown:  "A price tells no VAT rate, which is not the same as 0 %.",
-		chargestream.HoldSignedMissing: "The meter is calibrated, and its begin or end value is " +
-			"not signed.",
-		chargestream.HoldSignedInvalid: "The signed meter values contradict themselves, each " +
-			"other or the registry.",
-		chargestream.HoldSignedMismatch: "The signed energy is not the billed energy.",
-		chargestream.HoldCancelled:      "It was decided that the session is not billed.",
-	}
 }

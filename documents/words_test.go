@@ -1,43 +1,10 @@
 package documents
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"strconv"
 	"testing"
 
 	"chargestream"
 )
-
-// TestHoldWords wants words for every reason that the root package has.
-func TestHoldWords(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "../invoice.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := 0
-	for node := range ast.Preorder(file) {
-		spec, ok := node.(*ast.ValueSpec)
-		if !ok {
-			continue
-		}
-		if kind, ok := spec.Type.(*ast.Ident); !ok || kind.Name != "HoldReason" {
-			continue
-		}
-		reason, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found++
-		if words := holdWords(chargestream.HoldReason(reason)); words == reason {
-			t.Errorf("no words for %s", reason)
-		}
-	}
-	if found == 0 || found != len(holdTexts()) {
-		t.Errorf("%d reasons in the root package, words for %d", found, len(holdTexts()))
-	}
-}
 
 // TestSpan holds times against the clocks of a zone, over both changes of the clock.
 func TestSpan(t *testing.T) {

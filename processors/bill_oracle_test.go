@@ -14,7 +14,7 @@ import (
 
 	"chargestream"
 	"chargestream/codecs"
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/internal/oracle"
 	"chargestream/processors"
 	"chargestream/tables"
@@ -188,8 +188,9 @@ func (o *ledger) note(t *testing.T, topic, key string, value []byte, headers []e
 	case topics.Anomalies:
 		var a chargestream.Anomaly
 		err = json.Unmarshal(value, &a)
-		if string(a.SessionID) == o.session && key == oracle.AnomalyKey(string(a.Kind), o.session) {
-			o.anomalies[key] = a
+		own := strings.Join([]string{string(a.Kind), string(a.StationID), o.session}, "/")
+		if string(a.SessionID) == o.session && key == own {
+			o.anomalies[oracle.AnomalyKey(string(a.Kind), o.session)] = a
 		}
 	case topics.DeadLetters:
 		for _, h := range headers {

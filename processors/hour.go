@@ -1,146 +1,120 @@
 package processors
 
 import (
-	"fmt"
+	"math"
 
 	"chargestream"
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/tables"
 	"chargestream/topics"
 )
 
-// Hours keeps the windows: it merges parts of stations and sessions, tells utilization, finds
-// sessions that overlap and those that were delivered twice, and answers the sessions that ask.
-func Hours(count Counter) *engine.Processor {
-	f := &hourFold{count: orSilent(count), ready: newReady()}
-	return &engine.Processor{
-		Group:   topics.GroupHours,
-		Inputs:  []string{topics.HourParts},
-		Clock:   topics.Clock(topics.GroupHours),
-		Lookups: []string{topics.Table(topics.GroupReference)},
-		Sources: ReferenceSources(),
-		Outputs: []string{
-			topics.Utilization,
-			topics.SessionParts,
-			topics.Anomalies,
-			topics.DeadLetters,
-		},
-		Fold: f.fold,
-		Due:  hourDue,
-		Fire: f.fire,
+// hourRow is an hour with what was emitted of it.
+type hourRow struct {
+	tables.Hour
+	key tables.HourKey
+	// emitted and overlaps are what was emitted last. Of a row that was stored they are worked out
+	// before its first change.
+	emitted  chargestream.Utilization
+	overlaps []chargestream.Anomaly
+	stored   bool // something was emitted
+	known    bool // emitted and overlaps are worked out
+}
+
+// hourKey is the key of an hour's row: that of the window, with the station escaped.
+func hourKey(prefix string, connector chargestream.ConnectorID, start chargestream.Millis) string {
+	return tables.HourKey{StationID: chargestream.StationID(prefix), ConnectorID: connector,
+		Start: start}.String()
+}
+
+// ParseHourKey reads the key of an hour's row.
+func ParseHourKey(key string) (tables.HourKey, error) {
+	k, err := tables.ParseHourKey(key)
+	k.StationID = chargestream.StationID(engine.UnescapeKey(string(k.StationID)))
+	return k, err
+}
+
+func decodeHour(key string, row []byte) (*hourRow, error) {
+	k, err := ParseHourKey(key)
+	if err != nil {
+		return nil, err
+	}
+	h, err := tables.DecodeHour(row)
+	if err != nil {
+		return nil, err
+	}
+	return &hourRow{Hour: *h, key: k, stored: true}, nil
+}
+
+func appendHour(buf []byte, h *hourRow) []byte { return h.Append(buf) }
+
+func hourDue(_ string, h *hourRow) int64 { return int64(h.Due(h.key)) }
+
+// prepare works out what was emitted of the row, before it is changed.
+func (h *hourRow) prepare() {
+	if h.stored && !h.known {
+		h.emitted, h.overlaps, h.known = h.Utilization(h.key), h.Overlaps(h.key), true
 	}
 }
 
-type hourFold struct {
-	count Counter
-	ready *ready
+// fireHour closes a window, the grace after its end.
+func fireHour(_ *engine.Context, _ string, h *hourRow, _ int64) error {
+	h.prepare()
+	h.Closed = true
+	return nil
 }
 
-func (f *hourFold) fold(ctx engine.Context, m *engine.Message) error {
-	part, err := tables.DecodeHourPart(m.Key, m.Value)
-	if err != nil {
-		deadLetter(ctx, f.count, m, ReasonMalformed, err)
-		return nil
-	}
-	before, err := readHour(ctx)
-	if err != nil {
-		return err
-	}
-	row, err := readHour(ctx)
-	if err != nil {
-		return err
-	}
-	row.Merge(&part.Row)
-	if len(row.Transitions) >= tables.HourTransitionsMax {
+// flushHour emits what changed of a window.
+func (f *stationFold) flushHour(ctx *engine.Context, _ string, h *hourRow) error {
+	if len(h.Transitions) >= tables.HourTransitionsMax {
 		f.count.Bound("hour_transitions")
 	}
-	if len(row.Stays) >= tables.HourStaysMax {
-		f.count.Bound("hour_stays")
+	if len(h.Sessions) >= tables.HourSessionsMax {
+		f.count.Bound("hour_sessions")
 	}
-	if len(row.Loads) >= tables.HourLoadsMax {
-		f.count.Bound("hour_loads")
+	if len(h.Quarters) >= tables.HourQuartersMax {
+		f.count.Bound("hour_quarters")
 	}
-	emitSessionParts(ctx, row.Verdicts(before))
-	if part.Check != "" {
-		emitSessionParts(ctx, []tables.SessionPart{row.Answer(part)})
-	}
-	emitSessionParts(ctx, row.Restated(part.Key, before))
-	emitSessionParts(ctx, row.Notices(part))
-	return f.finish(ctx, part.Key, before, row)
-}
-
-func (f *hourFold) fire(ctx engine.Context, _ int64) error {
-	key, err := tables.ParseHourKey(ctx.Key())
-	if err != nil {
-		return err
-	}
-	before, err := readHour(ctx)
-	if err != nil {
-		return err
-	}
-	row := *before
-	row.Closed = true
-	return f.finish(ctx, key, before, &row)
-}
-
-func (f *hourFold) finish(ctx engine.Context, key tables.HourKey, before, row *tables.Hour) error {
-	old, err := ctx.Row()
-	if err != nil {
-		return err
-	}
-	known := old != nil
-	ctx.SetRow(row.Append(nil))
-	ctx.SetDue(int64(row.Due(key)))
-	now := row.Utilization(key)
-	if !known || before.Utilization(key) != now {
-		site, err := f.siteOf(ctx, key.StationID)
+	now, overlaps := h.Utilization(h.key), h.Overlaps(h.key)
+	fresh, before := !h.stored, h.overlaps
+	changed := fresh || now != h.emitted
+	h.emitted, h.overlaps, h.stored, h.known = now, overlaps, true, true
+	if changed {
+		site, err := f.siteOf(ctx, h.key.StationID)
 		if err != nil {
 			return err
 		}
 		now.SiteID = site
-		if err := emitJSON(ctx, topics.Utilization, ctx.Key(), now); err != nil {
+		if err := emitJSON(ctx, topics.Utilization, h.key.String(), &now); err != nil {
 			return err
 		}
 	}
-	return emitAnomalies(ctx, anomalyChanges(ctx, before.Overlaps(key), row.Overlaps(key)))
+	return emitAnomalies(ctx, anomalyChanges(ctx, before, overlaps))
 }
 
-func readHour(ctx engine.Context) (*tables.Hour, error) {
-	raw, err := ctx.Row()
-	if err != nil || raw == nil {
-		return &tables.Hour{}, err
-	}
-	row, err := tables.DecodeHour(raw)
+// siteOf is the site of a station, as the registry has it now; empty for none. The station's row,
+// which was touched with the hour as a rule, keeps it.
+func (f *stationFold) siteOf(ctx *engine.Context, id chargestream.StationID) (chargestream.SiteID,
+	error) {
+	station, err := f.stations.Get(ctx, string(id))
 	if err != nil {
-		return nil, fmt.Errorf("window %q: %w", ctx.Key(), err)
-	}
-	return row, nil
-}
-
-func hourDue(key string, raw []byte) (int64, error) {
-	k, err := tables.ParseHourKey(key)
-	if err != nil {
-		return 0, err
-	}
-	row, err := tables.DecodeHour(raw)
-	if err != nil {
-		return 0, fmt.Errorf("window %q: %w", key, err)
-	}
-	return int64(row.Due(k)), nil
-}
-
-// siteOf is the site of a station, as the registry has it now; empty for none.
-func (f *hourFold) siteOf(
-	ctx engine.Context,
-	id chargestream.StationID,
-) (chargestream.SiteID, error) {
-	history, err := f.ready.reference(ctx, string(id))
-	if err != nil || history == nil {
 		return "", err
 	}
-	info := history.RegistryBy(chargestream.Millis(ctx.Arrival()))
-	if info == nil {
-		return "", nil
+	if station != nil && station.siteKnown {
+		return station.site, nil
 	}
-	return info.SiteID, nil
+	history, err := f.registry.Get(ctx, string(id))
+	if err != nil {
+		return "", err
+	}
+	var site chargestream.SiteID
+	if history != nil {
+		if info := history.By(math.MaxInt64); info != nil {
+			site = info.SiteID
+		}
+	}
+	if station != nil {
+		station.site, station.siteKnown = site, true
+	}
+	return site, nil
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"chargestream"
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/topics"
 )
 
@@ -82,7 +82,7 @@ func (o *oddity) tell() string {
 	}
 	bills := slices.Clone(o.told.bills[o.next[2]:])
 	slices.SortStableFunc(bills, func(a, b chargestream.Invoice) int {
-		return cmp.Compare(a.SessionID, b.SessionID)
+		return cmp.Or(cmp.Compare(a.SessionID, b.SessionID), cmp.Compare(a.StationID, b.StationID))
 	})
 	for i := range bills {
 		lines = append(lines, o.showBill(&bills[i])...)
@@ -104,6 +104,9 @@ func anomalyMoment(a *chargestream.Anomaly) chargestream.Millis {
 // or a remark where it took no time.
 func (o *oddity) showAnomaly(a *chargestream.Anomaly) string {
 	what := strings.Replace(a.AnomalyID, "/", " ", 1)
+	if a.SessionID != "" {
+		what = strings.Replace(a.AnomalyID, "/"+string(a.StationID)+"/", " ", 1)
+	}
 	opened := o.opened[a.AnomalyID]
 	o.opened[a.AnomalyID] = a.ClosedAt == 0
 	switch {
@@ -268,7 +271,7 @@ func (o *oddityTold) window(connector string, at, day chargestream.Millis) strin
 // checkBills holds what must be true of any script: lines and groups add up to totals, a credit
 // note cancels the document before it to the cent, and of each session one document is live.
 func (o *oddity) checkBills(t *testing.T) {
-	live, ids := map[chargestream.SessionID]*chargestream.Invoice{}, map[string]bool{}
+	live, ids := map[string]*chargestream.Invoice{}, map[string]bool{}
 	for i := range o.told.bills {
 		v := &o.told.bills[i]
 		if ids[v.InvoiceID] {
@@ -276,10 +279,10 @@ func (o *oddity) checkBills(t *testing.T) {
 		}
 		ids[v.InvoiceID] = true
 		checkSums(t, v)
-		before := live[v.SessionID]
+		before := live[sessionName(v)]
 		if v.Kind == chargestream.KindCreditNote {
 			checkCredit(t, before, v)
-			delete(live, v.SessionID)
+			delete(live, sessionName(v))
 			continue
 		}
 		if before != nil {
@@ -288,13 +291,18 @@ func (o *oddity) checkBills(t *testing.T) {
 		if held := len(v.HoldReasons) > 0; held != (v.Status == chargestream.StatusHeld) {
 			t.Errorf("%s is %s with the reasons %v", v.InvoiceID, v.Status, v.HoldReasons)
 		}
-		live[v.SessionID] = v
+		live[sessionName(v)] = v
 	}
 	for i := range o.told.bills {
-		if id := o.told.bills[i].SessionID; live[id] == nil {
+		if id := sessionName(&o.told.bills[i]); live[id] == nil {
 			t.Errorf("session %s has no live document", id)
 		}
 	}
+}
+
+// sessionName names a session among those of all stations.
+func sessionName(v *chargestream.Invoice) string {
+	return string(v.StationID) + "/" + string(v.SessionID)
 }
 
 func checkCredit(t *testing.T, before, note *chargestream.Invoice) {
@@ -450,7 +458,7 @@ func documentsOf(told *oddityTold) map[string][]string {
 	}
 	for i := range told.bills {
 		v := &told.bills[i]
-		id := "session " + string(v.SessionID)
+		id := "session " + sessionName(v)
 		documents[id] = append(documents[id],
 			fmt.Sprintf("%s %s r%d %s %v %s", v.InvoiceID, v.IssuedAt, v.Revision, v.Status,
 				v.HoldReasons, v.TotalInclVAT))

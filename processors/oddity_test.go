@@ -12,7 +12,7 @@ import (
 
 	"chargestream"
 	"chargestream/codecs"
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/processors"
 	"chargestream/topics"
 )

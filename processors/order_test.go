@@ -8,12 +8,13 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"chargestream"
 	"chargestream/codecs"
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/processors"
 	"chargestream/tables"
 	"chargestream/topics"
@@ -248,7 +249,10 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	for round := range uint64(12) {
 		r := rand.New(rand.NewPCG(s, round))
 		list := randomRecords(r, 10+r.IntN(150))
-		for _, end := range []chargestream.Millis{lastArrival(list), begin + 30*chargestream.Day} {
+		// A bill merges the quarter hour that is still open into rows early, so rows are compared
+		// when none is open.
+		closed := lastArrival(list).Truncate(chargestream.Hour) + 2*chargestream.Hour
+		for _, end := range []chargestream.Millis{closed, begin + 30*chargestream.Day} {
 			want := run(t, list, end)
 			shuffled := slices.Concat(list, list[:r.IntN(len(list))])
 			r.Shuffle(
@@ -299,13 +303,16 @@ func lastArrival(list []record) chargestream.Millis {
 }
 
 // factsOf is a row without how far it has come.
-func factsOf(t *testing.T, group string, row []byte) []byte {
+func factsOf(t *testing.T, table string, row []byte) []byte {
 	t.Helper()
-	facts, err := tables.Facts(group, row)
+	if table != topics.TableSessions || row == nil {
+		return row
+	}
+	s, err := tables.DecodeSession(row)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return facts
+	return s.Facts()
 }
 
 func compareTables(t *testing.T, want, got *outcome) string {
@@ -314,14 +321,13 @@ func compareTables(t *testing.T, want, got *outcome) string {
 		if got.live[id] != v {
 			return fmt.Sprintf("session %q is billed by\n%s\n%s\n%s\n%s", id,
 				v, got.live[id],
-				show(topics.GroupSessions, want.Rows(topics.GroupSessions)[string(id)]),
-				show(topics.GroupSessions, got.Rows(topics.GroupSessions)[string(id)]))
+				sessionOf(want, id), sessionOf(got, id))
 		}
 	}
 	if len(want.live) != len(got.live) {
 		return fmt.Sprintf("%d live invoices, %d", len(want.live), len(got.live))
 	}
-	for _, group := range []string{topics.GroupStations, topics.GroupHours, topics.GroupSessions} {
+	for _, group := range []string{topics.TableStations, topics.TableHours, topics.TableSessions} {
 		a, b := want.Rows(group), got.Rows(group)
 		for _, key := range slices.Sorted(maps.Keys(joined(a, b))) {
 			if !bytes.Equal(factsOf(t, group, a[key]), factsOf(t, group, b[key])) {
@@ -331,6 +337,17 @@ func compareTables(t *testing.T, want, got *outcome) string {
 		}
 	}
 	return ""
+}
+
+// sessionOf are the rows of a session, to be read.
+func sessionOf(o *outcome, id chargestream.SessionID) string {
+	text := ""
+	for key, row := range o.Rows(topics.TableSessions) {
+		if strings.HasSuffix(key, "/"+string(id)) {
+			text += key + ": " + show(topics.TableSessions, row) + "\n"
+		}
+	}
+	return text
 }
 
 func joined(a, b map[string][]byte) map[string][]byte {
@@ -346,9 +363,9 @@ func show(group string, row []byte) string {
 	var v any
 	var err error
 	switch group {
-	case topics.GroupStations:
-		v, err = tables.DecodeStation(row)
-	case topics.GroupHours:
+	case topics.TableStations:
+		v, err = tables.DecodeStation("", row)
+	case topics.TableHours:
 		v, err = tables.DecodeHour(row)
 	default:
 		v, err = tables.DecodeSession(row)

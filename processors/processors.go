@@ -1,7 +1,7 @@
 // Package processors is the goka graphs: which topics each group reads, which pure fold of
 // package tables is applied, and what is emitted for what changed.
 //
-// It refuses to know how a unit of work is committed (internal/engine), what a row means beyond
+// It refuses to know how a unit of work is committed (engine), what a row means beyond
 // calling its fold (tables), and it never looks at a clock: time comes with the records.
 package processors
 
@@ -11,14 +11,14 @@ import (
 	"strconv"
 
 	"chargestream"
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/tables"
 	"chargestream/topics"
 )
 
 // All are the processors of the application, in the order in which the data walks.
 func All(count Counter) []*engine.Processor {
-	return []*engine.Processor{Reference(count), Stations(count), Hours(count), Sessions(count)}
+	return []*engine.Processor{Tariffs(count), Stations(count)}
 }
 
 // Counter is told what became of records; package cmd makes metrics of it. A nil Counter is told
@@ -44,9 +44,7 @@ const (
 	ReasonKeyMismatch Reason = "key_mismatch" // the key is not the station_id of the body
 	ReasonLate        Reason = "late"         // older than the topic's retention when it arrived
 	ReasonFuture      Reason = "future"       // more than a day ahead of its arrival
-	// ReasonOtherStation: the session that it names is another station's.
-	ReasonOtherStation Reason = "other_station"
-	ReasonBound        Reason = "bound" // more connectors than a station can have, or such
+	ReasonBound       Reason = "bound"        // more connectors than a station can have, or such
 	// ReasonTariffRefused: a version of the tariff is not understood.
 	ReasonTariffRefused Reason = "tariff_refused"
 )
@@ -71,7 +69,7 @@ func orSilent(count Counter) Counter {
 }
 
 // deadLetter keeps a record that cannot be folded, as it came, with where it came from and why.
-func deadLetter(ctx engine.Context, count Counter, m *engine.Message, reason Reason, cause error) {
+func deadLetter(ctx *engine.Context, count Counter, m *engine.Message, reason Reason, cause error) {
 	count.DeadLetter(m.Topic, reason)
 	headers := []engine.Header{
 		{Key: topics.HeaderReason, Value: []byte(reason)},
@@ -108,7 +106,7 @@ const (
 )
 
 // emitJSON sends a record that others read.
-func emitJSON(ctx engine.Context, topic, key string, value any) error {
+func emitJSON(ctx *engine.Context, topic, key string, value any) error {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("encode %s %q: %w", topic, key, err)
@@ -118,7 +116,7 @@ func emitJSON(ctx engine.Context, topic, key string, value any) error {
 }
 
 // emitAnomalies sends what changed of a row's anomalies.
-func emitAnomalies(ctx engine.Context, changes []chargestream.Anomaly) error {
+func emitAnomalies(ctx *engine.Context, changes []chargestream.Anomaly) error {
 	for _, a := range changes {
 		if err := emitJSON(ctx, topics.Anomalies, a.AnomalyID, a); err != nil {
 			return err
@@ -128,18 +126,9 @@ func emitAnomalies(ctx engine.Context, changes []chargestream.Anomaly) error {
 }
 
 // anomalyChanges are what changed of a row's anomalies with what is being folded.
-func anomalyChanges(ctx engine.Context, before, now []chargestream.Anomaly) []chargestream.Anomaly {
+func anomalyChanges(
+	ctx *engine.Context,
+	before, now []chargestream.Anomaly,
+) []chargestream.Anomaly {
 	return tables.AnomalyChanges(before, now, chargestream.Millis(ctx.Arrival()))
-}
-
-func emitSessionParts(ctx engine.Context, parts []tables.SessionPart) {
-	for i := range parts {
-		ctx.Emit(topics.SessionParts, string(parts[i].ID), parts[i].Row.Append(nil))
-	}
-}
-
-func emitHourParts(ctx engine.Context, parts []tables.HourPart) {
-	for i := range parts {
-		ctx.Emit(topics.HourParts, parts[i].Key.String(), parts[i].AppendPart(nil))
-	}
 }

@@ -1,72 +1,62 @@
 package processors
 
 import (
-	"errors"
-	"fmt"
-	"slices"
+	"strings"
 
 	"chargestream"
-	"chargestream/internal/engine"
+	"chargestream/billing"
+	"chargestream/engine"
 	"chargestream/tables"
 	"chargestream/topics"
 )
 
-// Sessions merges the parts of each session, tells the windows when it was, and bills it.
-//
-// The stations hand it the start, the quarter hours, the end and the decisions, and tell it up to
-// which moment all is known. It asks the windows that it touches for what they know by then, and
-// with the last answer its documents up to that moment are due (docs/decisions/0010).
-func Sessions(count Counter) *engine.Processor {
-	f := &sessionFold{count: orSilent(count), ready: newReady()}
-	return &engine.Processor{
-		Group:   topics.GroupSessions,
-		Inputs:  []string{topics.SessionParts},
-		Lookups: []string{topics.Table(topics.GroupReference)},
-		Sources: ReferenceSources(),
-		Outputs: []string{topics.Invoices, topics.HourParts, topics.Anomalies, topics.DeadLetters},
-		Fold:    f.fold,
-	}
+// sessionRow is a session.
+type sessionRow struct {
+	tables.Session
 }
 
-type sessionFold struct {
-	count Counter
-	ready *ready
+// SessionKey is the key of a session's row: the station, escaped, a slash and the session.
+func SessionKey(station chargestream.StationID, id chargestream.SessionID) string {
+	return engine.EscapeKey(string(station)) + "/" + string(id)
 }
 
-func (f *sessionFold) fold(ctx engine.Context, m *engine.Message) error {
-	if m.Key == "" {
-		deadLetter(ctx, f.count, m, ReasonNullKey, errors.New("a part is keyed by its session"))
-		return nil
-	}
-	part, err := tables.DecodeSession(m.Value)
+// ParseSessionKey reads what SessionKey wrote; false for a text that is no such key.
+func ParseSessionKey(key string) (chargestream.StationID, chargestream.SessionID, bool) {
+	station, id, ok := strings.Cut(key, "/")
+	return chargestream.StationID(engine.UnescapeKey(station)), chargestream.SessionID(id), ok
+}
+
+func decodeSession(_ string, row []byte) (*sessionRow, error) {
+	s, err := tables.DecodeSession(row)
 	if err != nil {
-		deadLetter(ctx, f.count, m, ReasonMalformed, err)
-		return nil
+		return nil, err
 	}
-	before, err := readSession(ctx)
+	return &sessionRow{*s}, nil
+}
+
+func appendSession(buf []byte, s *sessionRow) []byte { return s.Append(buf) }
+
+func sessionDue(_ string, s *sessionRow) int64 { return int64(s.NextDue()) }
+
+// fireSession bills a session up to the stream time now.
+func (f *stationFold) fireSession(ctx *engine.Context, key string, row *sessionRow,
+	now int64) error {
+	station, id, _ := ParseSessionKey(key)
+	rows := f.rowsOf(ctx, station)
+	if err := rows.flushOpen(id, &row.Session); err != nil {
+		return err
+	}
+	bill, err := rows.billed(id, &row.Session).Bill(chargestream.Millis(now))
 	if err != nil {
 		return err
 	}
-	row, err := readSession(ctx)
-	if err != nil {
-		return err
-	}
-	if !row.Admit(part) {
-		deadLetter(ctx, f.count, m, ReasonOtherStation, fmt.Errorf(
-			"session is of station %q, the part of %q", row.StationID, part.StationID))
-		return nil
-	}
-	row.Merge(part)
-	f.countBounds(row)
-	id := chargestream.SessionID(ctx.Key())
-	bill, err := row.Bill(id, &book{ctx: ctx, ready: f.ready}, before,
-		chargestream.Millis(ctx.Arrival()))
-	if err != nil {
-		return err
-	}
-	ctx.SetRow(row.Append(nil))
-	tellWindows(ctx, id, before, row)
-	for _, v := range bill.Documents {
+	f.noteBilled(ctx, row.BilledUpTo)
+	return emitBill(ctx, &bill)
+}
+
+func emitBill(ctx *engine.Context, bill *billing.Bill) error {
+	for i := range bill.Documents {
+		v := &bill.Documents[i]
 		if err := emitJSON(ctx, topics.Invoices, v.InvoiceID, v); err != nil {
 			return err
 		}
@@ -74,45 +64,43 @@ func (f *sessionFold) fold(ctx engine.Context, m *engine.Message) error {
 	return emitAnomalies(ctx, bill.Anomalies)
 }
 
-func (f *sessionFold) countBounds(row *tables.Session) {
-	for name, hit := range map[string]bool{
-		"session_quarters":    len(row.Quarters) >= tables.SessionQuartersMax,
-		"session_transitions": row.Transitions() >= tables.SessionTransitionsMax,
-		"session_decisions":   len(row.Decisions) >= tables.SessionDecisionsMax,
-		"session_signed":      len(row.Signed) >= tables.SessionSignedMax,
-	} {
-		if hit {
-			f.count.Bound(name)
+// flushSession sets the session's share of the energy in each hour that it touches.
+func (f *stationFold) flushSession(ctx *engine.Context, key string, row *sessionRow) error {
+	f.countBounds(&row.Session)
+	if !row.Both() {
+		return nil
+	}
+	station, id, _ := ParseSessionKey(key)
+	rows := f.rowsOf(ctx, station)
+	connector := row.Starts[0].ConnectorID
+	var failed error
+	billing.Shares(&row.Session, func(hour chargestream.Millis, share chargestream.WattHours) {
+		h, err := rows.peekHour(connector, hour)
+		if err != nil || h == nil {
+			failed = err
+			return
 		}
-	}
+		if had, ok := h.Energy(id); !ok || had == share {
+			return
+		}
+		changed, err := rows.Hour(connector, hour)
+		if err != nil {
+			failed = err
+			return
+		}
+		changed.SetEnergy(id, share)
+	})
+	return failed
 }
 
-// tellWindows sends what changed of the session's intervals, and asks the windows for what they
-// know when more is known, or when there are others to ask.
-func tellWindows(
-	ctx engine.Context,
-	id chargestream.SessionID,
-	before, row *tables.Session,
-) {
-	old, now := before.Intervals(id), row.Intervals(id)
-	if !slices.EqualFunc(old, now, sameInterval) {
-		emitHourParts(ctx, now)
+func (f *stationFold) countBounds(s *tables.Session) {
+	if len(s.Quarters) >= tables.SessionQuartersMax {
+		f.count.Bound("session_quarters")
 	}
-	emitHourParts(ctx, row.Asks(id, before))
-}
-
-func sameInterval(a, b tables.HourPart) bool {
-	return a.Key == b.Key && a.Row.Stays[0].Interval.Same(&b.Row.Stays[0].Interval)
-}
-
-func readSession(ctx engine.Context) (*tables.Session, error) {
-	raw, err := ctx.Row()
-	if err != nil || raw == nil {
-		return &tables.Session{}, err
+	if len(s.Decisions) >= tables.SessionDecisionsMax {
+		f.count.Bound("session_decisions")
 	}
-	row, err := tables.DecodeSession(raw)
-	if err != nil {
-		return nil, fmt.Errorf("session %q: %w", ctx.Key(), err)
+	if len(s.Signed) >= tables.SessionSignedMax {
+		f.count.Bound("session_signed")
 	}
-	return row, nil
 }

@@ -1,28 +1,23 @@
 package processors
 
 import (
-	"errors"
 	"fmt"
-	"time"
+	"sync/atomic"
 
 	"chargestream"
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/tables"
 	"chargestream/topics"
 )
 
-// Stations folds everything that a station says into its row, and hands parts on to the windows
-// and the sessions. Status and meter values are joined here: both lie in the same row.
+// Stations folds everything that belongs to a station, in one task: its own row, its entry in the
+// registry, its sessions and its hours. Utilization, invoices and anomalies are derived of them.
 func Stations(count Counter) *engine.Processor {
-	f := &stationFold{count: orSilent(count), inputs: map[string]topics.Topic{}}
-	for _, t := range topics.All() {
-		if t.Decode != nil {
-			f.inputs[t.Name] = t
-		}
-	}
+	f := newStationFold(orSilent(count))
 	return &engine.Processor{
 		Group: topics.GroupStations,
 		Inputs: []string{
+			topics.Stations,
 			topics.ChargingSessions,
 			topics.StationStatus,
 			topics.MeterValues,
@@ -30,25 +25,107 @@ func Stations(count Counter) *engine.Processor {
 			topics.BillingDecisions,
 		},
 		Clock: topics.Clock(topics.GroupStations),
-		Outputs: []string{
-			topics.SessionParts,
-			topics.HourParts,
-			topics.Anomalies,
-			topics.DeadLetters,
+		// In this order they are flushed: a session sets its share of the energy in its hours.
+		Tables:  []engine.Declared{f.stations, f.registry, f.sessions, f.hours},
+		Layout:  tables.Layout,
+		Lookups: []string{topics.Table(topics.TableTariffs)},
+		Sources: map[string][]string{topics.Table(topics.TableTariffs): {topics.Tariffs}},
+		Outputs: []engine.Output{
+			{Topic: topics.Utilization, Newest: true},
+			{Topic: topics.Invoices},
+			{Topic: topics.Anomalies, Newest: true},
+			{Topic: topics.DeadLetters},
 		},
 		Fold: f.fold,
-		Due:  stationDue,
-		Fire: f.fire,
 	}
 }
 
+// partitionsMax is how many partitions have a moment of their own in stationFold.billedUpTo; above
+// that several share one.
+const partitionsMax = 1024
+
+// stationFold is the fold of everything that belongs to a station.
 type stationFold struct {
-	count  Counter
-	inputs map[string]topics.Topic
+	count Counter
+	// billedUpTo is, by partition, no less than the BilledUpTo of any session: no bill needs to be
+	// looked at for what arrived later.
+	billedUpTo [partitionsMax]atomic.Int64
+	inputs     map[string]topics.Topic
+	reference  *parsed
+
+	stations *engine.Table[stationRow]
+	registry *engine.Table[tables.Registry]
+	sessions *engine.Table[sessionRow]
+	hours    *engine.Table[hourRow]
+}
+
+func newStationFold(count Counter) *stationFold {
+	f := &stationFold{count: count, inputs: map[string]topics.Topic{}, reference: newParsed()}
+	for _, t := range topics.All() {
+		if t.Decode != nil {
+			f.inputs[t.Name] = t
+		}
+	}
+	f.stations = &engine.Table[stationRow]{Name: topics.TableStations,
+		Decode: decodeStation, Append: appendStation, Due: stationDue, Fire: f.fireStation,
+		Flush: flushStation}
+	f.registry = &engine.Table[tables.Registry]{Name: topics.TableRegistry,
+		Decode: decodeRegistry, Append: appendRegistry}
+	f.sessions = &engine.Table[sessionRow]{Name: topics.TableSessions,
+		Decode: decodeSession, Append: appendSession, Due: sessionDue, Fire: f.fireSession,
+		Restored: func(ctx *engine.Context, _ string, s *sessionRow) {
+			f.noteBilled(ctx, s.BilledUpTo)
+		},
+		Flush: f.flushSession}
+	f.hours = &engine.Table[hourRow]{Name: topics.TableHours,
+		Decode: decodeHour, Append: appendHour, Due: hourDue, Fire: fireHour, Flush: f.flushHour}
+	return f
+}
+
+// noteBilled raises the moment up to which sessions of the partition were billed.
+func (f *stationFold) noteBilled(ctx *engine.Context, at chargestream.Millis) {
+	last := &f.billedUpTo[ctx.Partition()%partitionsMax]
+	for was := last.Load(); int64(at) > was && !last.CompareAndSwap(was, int64(at)); {
+		was = last.Load()
+	}
+}
+
+// stationRow is a station with the anomalies that were emitted of it, and its site.
+type stationRow struct {
+	tables.Station
+	emitted []chargestream.Anomaly
+
+	site      chargestream.SiteID // as the registry has it now
+	siteKnown bool
+}
+
+func decodeStation(key string, row []byte) (*stationRow, error) {
+	s, err := tables.DecodeStation(chargestream.StationID(key), row)
+	if err != nil {
+		return nil, err
+	}
+	return &stationRow{Station: *s, emitted: s.Anomalies()}, nil
+}
+
+func appendStation(buf []byte, s *stationRow) []byte { return s.Append(buf) }
+
+func stationDue(_ string, s *stationRow) int64 { return int64(s.Due()) }
+
+func flushStation(ctx *engine.Context, _ string, s *stationRow) error {
+	if len(s.Skews) == 0 {
+		return nil
+	}
+	now := s.Anomalies()
+	before := s.emitted
+	s.emitted = now
+	return emitAnomalies(ctx, anomalyChanges(ctx, before, now))
 }
 
 // fold judges a record by its two times, and folds it or keeps it as a dead letter.
-func (f *stationFold) fold(ctx engine.Context, m *engine.Message) error {
+func (f *stationFold) fold(ctx *engine.Context, m *engine.Message) error {
+	if m.Topic == topics.Stations {
+		return f.foldRegistry(ctx, m)
+	}
 	topic, ok := f.inputs[m.Topic]
 	if !ok {
 		return fmt.Errorf("topic %q has no events", m.Topic)
@@ -58,142 +135,36 @@ func (f *stationFold) fold(ctx engine.Context, m *engine.Message) error {
 		deadLetter(ctx, f.count, m, reason, cause)
 		return nil
 	}
-	row, before, err := readStation(ctx)
+	known, err := f.stations.Get(ctx, m.Key)
 	if err != nil {
 		return err
 	}
-	if row.Full(connectorOf(event)) {
+	if known != nil && known.Full(event.Scope().ConnectorID) {
 		deadLetter(ctx, f.count, m, ReasonBound,
 			fmt.Errorf("station has %d connectors already", tables.StationConnectorsMax))
 		f.count.Bound("station_connectors")
 		return nil
 	}
-	if m.Arrival > int64(event.At()+chargestream.Grace) {
+	arrival := chargestream.Millis(m.Arrival)
+	if arrival > event.At()+chargestream.Grace {
 		f.count.Late(m.Topic)
 	}
-	var out tables.StationEffects
-	row.Fold(event, chargestream.Millis(m.Arrival), &out)
-	return f.finish(ctx, row, before, &out)
-}
-
-func (f *stationFold) fire(ctx engine.Context, now int64) error {
-	row, before, err := readStation(ctx)
+	rows := f.rowsOf(ctx, chargestream.StationID(m.Key))
+	sent, err := rows.billedBehind(event, arrival)
 	if err != nil {
 		return err
 	}
-	if row.Crowded() {
-		f.count.Bound("station_pending")
-	}
-	var out tables.StationEffects
-	row.Fire(chargestream.Millis(now), &out)
-	return f.finish(ctx, row, before, &out)
-}
-
-func (f *stationFold) finish(ctx engine.Context, row *tables.Station,
-	before []chargestream.Anomaly, out *tables.StationEffects) error {
-	emitSessionParts(ctx, out.Sessions)
-	emitHourParts(ctx, out.Hours)
-	ctx.SetRow(row.Append(nil))
-	ctx.SetDue(dueOf(row))
-	return emitAnomalies(ctx, anomalyChanges(ctx, before, row.Anomalies()))
-}
-
-func readStation(ctx engine.Context) (*tables.Station, []chargestream.Anomaly, error) {
-	raw, err := ctx.Row()
-	if err != nil || raw == nil {
-		return &tables.Station{}, nil, err
-	}
-	row, err := tables.DecodeStation(raw)
+	row, err := f.stations.Edit(ctx, m.Key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("station %q: %w", ctx.Key(), err)
+		return err
 	}
-	return row, row.Anomalies(), nil
+	row.ID = chargestream.StationID(m.Key)
+	if err := row.Fold(rows, event, arrival); err != nil {
+		return err
+	}
+	return rows.restate(sent)
 }
 
-func stationDue(key string, raw []byte) (int64, error) {
-	row, err := tables.DecodeStation(raw)
-	if err != nil {
-		return 0, fmt.Errorf("station %q: %w", key, err)
-	}
-	return dueOf(row), nil
+func (f *stationFold) fireStation(ctx *engine.Context, key string, s *stationRow, now int64) error {
+	return s.Fire(f.rowsOf(ctx, chargestream.StationID(key)), chargestream.Millis(now))
 }
-
-func dueOf(row *tables.Station) int64 {
-	if row.Crowded() {
-		return 1 // too many: some are settled at once
-	}
-	return int64(row.Due())
-}
-
-// decisionDelayMax is how long after it was taken a decision may arrive.
-const decisionDelayMax = 30 * 24 * time.Hour
-
-var errNoKey = errors.New("input records are keyed by station_id")
-
-// admit decodes a record and judges it. A reason means that it is a dead letter.
-func admit(topic *topics.Topic, m *engine.Message) (chargestream.Event, Reason, error) {
-	switch {
-	case !m.HasKey || m.Key == "":
-		return nil, ReasonNullKey, errNoKey
-	case m.Value == nil:
-		return nil, ReasonNullValue, errors.New("an event has a value")
-	case len(m.Value) > topic.RecordBytesMax:
-		return nil, ReasonOversized, fmt.Errorf("%d bytes, at most %d are taken",
-			len(m.Value), topic.RecordBytesMax)
-	}
-	event, err := topic.Decode(m.Value)
-	if err != nil {
-		return nil, ReasonMalformed, err
-	}
-	if string(event.Station()) != m.Key {
-		return nil, ReasonKeyMismatch, fmt.Errorf("key %q, station_id %q: %w",
-			clip(m.Key), event.Station(), errNoKey)
-	}
-	keep := topic.Retention
-	if _, ok := event.(*chargestream.Decision); ok {
-		keep = decisionDelayMax // what a decision corrects is judged by when it was taken
-	}
-	reason, err := judge(event.At(), chargestream.Millis(m.Arrival), keep)
-	if record, ok := event.(*chargestream.SessionRecord); ok && reason == "" {
-		first := min(record.Start.Time, record.End.Time)
-		reason, err = judge(first, chargestream.Millis(m.Arrival), topic.Retention)
-	}
-	return event, reason, err
-}
-
-// judge tells whether an event came too late, or from too far ahead, to be folded. It depends on
-// the record's own two times alone, so that a replay judges alike. What is kept for ever, a
-// retention of zero, is never too late.
-func judge(at, arrival chargestream.Millis, retention time.Duration) (Reason, error) {
-	switch {
-	case at > arrival+chargestream.FutureLimit:
-		return ReasonFuture, fmt.Errorf("happened at %s, arrived at %s", at, arrival)
-	case retention > 0 && arrival-at > chargestream.Millis(retention.Milliseconds()):
-		return ReasonLate, fmt.Errorf(
-			"happened at %s, arrived at %s, kept for %s",
-			at,
-			arrival,
-			retention,
-		)
-	}
-	return "", nil
-}
-
-func connectorOf(event chargestream.Event) chargestream.ConnectorID {
-	switch e := event.(type) {
-	case *chargestream.StatusReport:
-		return e.ConnectorID
-	case *chargestream.MeterValue:
-		return e.ConnectorID
-	case *chargestream.SessionStart:
-		return e.ConnectorID
-	case *chargestream.SessionEnd:
-		return e.ConnectorID
-	case *chargestream.SessionRecord:
-		return e.Start.ConnectorID
-	}
-	return ""
-}
-
-// clip bounds what is quoted of a foreign text.
-func clip(text string) string { return text[:min(len(text), 64)] }

@@ -3,11 +3,12 @@ package processors_test
 import (
 	"flag"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/processors"
 	"chargestream/topics"
 )
@@ -34,12 +35,13 @@ func TestTopology(t *testing.T) {
 			t.Errorf("%s differs (if it is meant, run with -update):\n%s", file, diff)
 		}
 	}
-	for _, p := range all {
-		names := append([]string{p.Table()}, p.Inputs...)
-		names = append(append(names, p.Outputs...), p.Lookups...)
-		if p.Clock != "" {
-			names = append(names, p.Clock)
+	for _, topic := range topics.All() {
+		if topic.Decode != nil && !slices.Contains(all[len(all)-1].Inputs, topic.Name) {
+			t.Errorf("%s has events, and is no input of processors.Stations", topic.Name)
 		}
+	}
+	for _, p := range all {
+		names := slices.Concat(p.TableTopics(), p.Topics(), p.OutputTopics(), p.Lookups)
 		for _, name := range names {
 			if _, ok := topics.Lookup(name); !ok {
 				t.Errorf("topic %q of %s is not in the register", name, p.Group)

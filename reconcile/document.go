@@ -52,15 +52,15 @@ func compareFindings(a, b Finding) int {
 type books struct {
 	byID    map[string]*chargestream.Invoice
 	notes   map[string][]*chargestream.Invoice // credit notes by what they name
-	live    map[chargestream.SessionID][]*chargestream.Invoice
-	session map[chargestream.SessionID]*Session // filled while sessions are visited
+	live    map[sessionKey][]*chargestream.Invoice
+	session map[sessionKey]*Session // filled while sessions are visited
 }
 
 func openBooks(list []chargestream.Invoice) *books {
 	b := &books{byID: map[string]*chargestream.Invoice{},
 		notes:   map[string][]*chargestream.Invoice{},
-		live:    map[chargestream.SessionID][]*chargestream.Invoice{},
-		session: map[chargestream.SessionID]*Session{}}
+		live:    map[sessionKey][]*chargestream.Invoice{},
+		session: map[sessionKey]*Session{}}
 	for i := range list {
 		v := &list[i]
 		if b.byID[v.InvoiceID] != nil {
@@ -73,7 +73,7 @@ func openBooks(list []chargestream.Invoice) *books {
 	}
 	for _, v := range b.byID {
 		if v.Kind != chargestream.KindCreditNote && len(b.notes[v.InvoiceID]) == 0 {
-			b.live[v.SessionID] = append(b.live[v.SessionID], v)
+			b.live[keyOf(v)] = append(b.live[keyOf(v)], v)
 		}
 	}
 	for _, live := range b.live {
@@ -84,9 +84,9 @@ func openBooks(list []chargestream.Invoice) *books {
 	return b
 }
 
-// decided tells whether the live bill of a session is issued by a decision.
-func (b *books) decided(id chargestream.SessionID) bool {
-	return slices.ContainsFunc(b.live[id], func(v *chargestream.Invoice) bool {
+// decided reports whether the live bill of a session is issued by a decision.
+func (b *books) decided(s sessionKey) bool {
+	return slices.ContainsFunc(b.live[s], func(v *chargestream.Invoice) bool {
 		return v.Status == chargestream.StatusIssued && len(v.Decisions) > 0
 	})
 }
@@ -110,8 +110,8 @@ func (c *check) find(kind FindingKind, s *Session, invoice, format string, args 
 func (c *check) session(s *span) {
 	b := c.balance(place{s.StationID, s.ConnectorID})
 	b.Sessions++
-	c.books.session[s.ID] = s.Session
-	live := c.books.live[s.ID]
+	c.books.session[s.key()] = s.Session
+	live := c.books.live[s.key()]
 	metered := s.metered(b)
 	b.Metered += metered
 	switch {
@@ -206,9 +206,9 @@ func doubtsEnergy(r chargestream.HoldReason) bool {
 }
 
 // strangers books the live documents of the period whose session nobody knows.
-func (c *check) strangers(known map[chargestream.SessionID]bool) {
-	for id, live := range c.books.live {
-		if known[id] {
+func (c *check) strangers(known map[sessionKey]bool) {
+	for key, live := range c.books.live {
+		if known[key] {
 			continue
 		}
 		for _, v := range live {
@@ -257,7 +257,7 @@ func (c *check) credits() {
 
 // concerns tells whether a document is of the period: by its session, else by its own times.
 func (c *check) concerns(v *chargestream.Invoice) bool {
-	if c.books.session[v.SessionID] != nil {
+	if c.books.session[keyOf(v)] != nil {
 		return true
 	}
 	return c.within(cmp.Or(v.EndTime, v.StartTime, v.IssuedAt))
@@ -269,6 +269,8 @@ func unlike(note, v *chargestream.Invoice) string {
 	switch {
 	case note.SessionID != v.SessionID:
 		return "session_id"
+	case note.StationID != v.StationID:
+		return "station_id"
 	case note.Currency != v.Currency:
 		return "currency"
 	case note.Energy != v.Energy:

@@ -32,6 +32,16 @@ type Session struct {
 	Due chargestream.Millis
 }
 
+// sessionKey names a session: an id is unique at a station.
+type sessionKey struct {
+	station chargestream.StationID
+	session chargestream.SessionID
+}
+
+func (s *Session) key() sessionKey { return sessionKey{s.StationID, s.ID} }
+
+func keyOf(v *chargestream.Invoice) sessionKey { return sessionKey{v.StationID, v.SessionID} }
+
 // at is the moment by which a session belongs to a period.
 func (s *Session) at() chargestream.Millis { return cmp.Or(s.End, s.Start) }
 
@@ -172,10 +182,10 @@ func Check(in *Input) *Report {
 	for _, r := range c.registers() {
 		c.readRegister(r, spans[place{r.StationID, r.ConnectorID}])
 	}
-	known := map[chargestream.SessionID]bool{}
+	known := map[sessionKey]bool{}
 	for _, list := range spans {
 		for _, s := range list {
-			known[s.ID] = true
+			known[s.key()] = true
 			if c.within(s.at()) {
 				c.session(s)
 			}

@@ -352,6 +352,35 @@ func TestPlantedFaults(t *testing.T) {
 	}
 }
 
+// TestOneIdAtTwoStations: a session id is unique at a station, and two stations may have the same.
+func TestOneIdAtTwoStations(t *testing.T) {
+	moved := func(v chargestream.Invoice) chargestream.Invoice {
+		v.StationID, v.InvoiceID = "other", v.InvoiceID+"-other"
+		return v
+	}
+	there := ran("s", 7000)
+	there.StationID = "other"
+	in := reconcile.Input{From: march, To: march + 31*chargestream.Day,
+		AsOf: march + 31*chargestream.Day, Sessions: []reconcile.Session{ran("s", 4000), there},
+		Documents: []chargestream.Invoice{bill("s", 4000), moved(bill("s", 7000))}}
+	r := reconcile.Check(&in)
+	if !r.AddsUp() || r.Sum.Sessions != 2 || r.Sum.Invoiced != 11_000 || len(r.Connectors) != 2 {
+		t.Errorf("%+v", r)
+	}
+	in.Documents[1] = moved(next(bill("s", 7000), nil))
+	in.Documents[1].StationID = "st"
+	r = reconcile.Check(&in)
+	var kinds []reconcile.FindingKind
+	for _, f := range r.Findings {
+		kinds = append(kinds, f.Kind)
+	}
+	want := []reconcile.FindingKind{reconcile.FindingMissing, reconcile.FindingTwice,
+		reconcile.FindingTwice}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("both bills at one station: %v, want %v", kinds, want)
+	}
+}
+
 func TestCreditOfNothingCostsNothing(t *testing.T) {
 	v := bill("s", 0)
 	v.TotalExclVAT, v.TotalVAT, v.TotalInclVAT, v.Lines, v.VATGroups = "0.00", "0.00", "0.00",

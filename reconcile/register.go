@@ -45,16 +45,16 @@ type edge struct {
 // spans are the sessions by connector, by start.
 func (c *check) spans() map[place][]*span {
 	spans := map[place][]*span{}
-	seen := map[chargestream.SessionID]bool{}
+	seen := map[sessionKey]bool{}
 	for i := range c.in.Sessions {
 		s := &c.in.Sessions[i]
-		if seen[s.ID] {
+		if seen[s.key()] {
 			continue
 		}
-		seen[s.ID] = true
+		seen[s.key()] = true
 		p := place{s.StationID, s.ConnectorID}
 		one := &span{Session: s, from: cmp.Or(s.Start, s.End), to: s.End,
-			copied: s.CopyOf != "" && !c.books.decided(s.ID)}
+			copied: s.CopyOf != "" && !c.books.decided(s.key())}
 		if s.End == 0 {
 			one.to = forever
 		}

@@ -6,6 +6,7 @@ import (
 
 	"chargestream"
 	"chargestream/codecs"
+	"chargestream/internal/lattice"
 )
 
 // claimsMax bounds how many different starts, and ends, of one session are kept. The first to
@@ -16,8 +17,8 @@ const claimsMax = 4
 type Start struct {
 	Arrival chargestream.Millis
 	At      chargestream.Millis
-	// Told is the event time of what told it: At, or the end where one record told both.
-	Told        chargestream.Millis
+	// ReportedAt is the event time of what told it: At, or the end where one record reported both.
+	ReportedAt  chargestream.Millis
 	ConnectorID chargestream.ConnectorID
 	UserID      chargestream.UserID
 	Meter       *chargestream.WattHours
@@ -27,9 +28,9 @@ type Start struct {
 type End struct {
 	Arrival chargestream.Millis
 	At      chargestream.Millis
-	// Told is the event time of what told it: At, or the start where one record told both and the
-	// end lies before it.
-	Told        chargestream.Millis
+	// ReportedAt is the event time of what reported it: At, or the start where one record reported
+	// both and the end lies before it.
+	ReportedAt  chargestream.Millis
 	ConnectorID chargestream.ConnectorID
 	Energy      *chargestream.WattHours
 	Meter       *chargestream.WattHours
@@ -37,21 +38,21 @@ type End struct {
 }
 
 func compareStartContent(a, b *Start) int {
-	return cmp.Or(cmp.Compare(a.At, b.At), compareOptional(a.Meter, b.Meter),
+	return cmp.Or(cmp.Compare(a.At, b.At), lattice.CompareOptional(a.Meter, b.Meter),
 		cmp.Compare(a.ConnectorID, b.ConnectorID), cmp.Compare(a.UserID, b.UserID))
 }
 
 func compareEndContent(a, b *End) int {
-	return cmp.Or(cmp.Compare(a.At, b.At), compareOptional(a.Energy, b.Energy),
-		compareOptional(a.Meter, b.Meter), cmp.Compare(a.ConnectorID, b.ConnectorID),
+	return cmp.Or(cmp.Compare(a.At, b.At), lattice.CompareOptional(a.Energy, b.Energy),
+		lattice.CompareOptional(a.Meter, b.Meter), cmp.Compare(a.ConnectorID, b.ConnectorID),
 		cmp.Compare(a.Reason, b.Reason))
 }
 
-// known is the moment from which the start is known.
-func (s *Start) known() chargestream.Millis { return knownFrom(max(s.Told, s.At), s.Arrival) }
+// Known is the moment from which the start is known.
+func (s *Start) Known() chargestream.Millis { return KnownFrom(max(s.ReportedAt, s.At), s.Arrival) }
 
-// known is the moment from which the end is known.
-func (e *End) known() chargestream.Millis { return knownFrom(max(e.Told, e.At), e.Arrival) }
+// Known is the moment from which the end is known.
+func (e *End) Known() chargestream.Millis { return KnownFrom(max(e.ReportedAt, e.At), e.Arrival) }
 
 // mergeClaim adds a claim to the few that are kept. Of the same content the telling that better
 // prefers is kept; of different contents the earliest by (arrival, content). That is a semilattice:
@@ -85,21 +86,21 @@ func mergeClaim[T any](
 // that says nothing new must change nothing.
 func mergeStart(list []Start, s Start) []Start {
 	return mergeClaim(list, s, compareStartContent, func(a, b *Start) int {
-		return cmp.Or(cmp.Compare(a.known(), b.known()), cmp.Compare(a.Arrival, b.Arrival),
-			cmp.Compare(a.Told, b.Told))
+		return cmp.Or(cmp.Compare(a.Known(), b.Known()), cmp.Compare(a.Arrival, b.Arrival),
+			cmp.Compare(a.ReportedAt, b.ReportedAt))
 	}, func(s *Start) chargestream.Millis { return s.Arrival })
 }
 
 func mergeEnd(list []End, e End) []End {
 	return mergeClaim(list, e, compareEndContent, func(a, b *End) int {
-		return cmp.Or(cmp.Compare(a.known(), b.known()), cmp.Compare(a.Arrival, b.Arrival),
-			cmp.Compare(a.Told, b.Told))
+		return cmp.Or(cmp.Compare(a.Known(), b.Known()), cmp.Compare(a.Arrival, b.Arrival),
+			cmp.Compare(a.ReportedAt, b.ReportedAt))
 	}, func(e *End) chargestream.Millis { return e.Arrival })
 }
 
-// skewed tells whether an event that happened at, and was received at arrival, was sent by a
+// Skewed tells whether an event that happened at, and was received at arrival, was sent by a
 // clock that is too far ahead to be billed by.
-func skewed(at, arrival chargestream.Millis) bool { return at > arrival+chargestream.SkewTolerance }
+func Skewed(at, arrival chargestream.Millis) bool { return at > arrival+chargestream.SkewTolerance }
 
 func writeEnergy(w *codecs.Writer, v *chargestream.WattHours) {
 	if v == nil {
@@ -121,7 +122,7 @@ func readEnergy(r *codecs.Reader) *chargestream.WattHours {
 func (s *Start) write(w *codecs.Writer) {
 	w.Int(int64(s.At))
 	w.Int(int64(s.Arrival - s.At))
-	w.Int(int64(max(s.Told, s.At) - s.At))
+	w.Int(int64(max(s.ReportedAt, s.At) - s.At))
 	w.Text(string(s.ConnectorID))
 	w.Text(string(s.UserID))
 	writeEnergy(w, s.Meter)
@@ -131,7 +132,7 @@ func readStart(r *codecs.Reader) Start {
 	var s Start
 	s.At = chargestream.Millis(r.Int())
 	s.Arrival = s.At + chargestream.Millis(r.Int())
-	s.Told = s.At + chargestream.Millis(r.Int())
+	s.ReportedAt = s.At + chargestream.Millis(r.Int())
 	s.ConnectorID = chargestream.ConnectorID(r.Text())
 	s.UserID = chargestream.UserID(r.Text())
 	s.Meter = readEnergy(r)
@@ -141,7 +142,7 @@ func readStart(r *codecs.Reader) Start {
 func (e *End) write(w *codecs.Writer) {
 	w.Int(int64(e.At))
 	w.Int(int64(e.Arrival - e.At))
-	w.Int(int64(max(e.Told, e.At) - e.At))
+	w.Int(int64(max(e.ReportedAt, e.At) - e.At))
 	w.Text(string(e.ConnectorID))
 	writeEnergy(w, e.Energy)
 	writeEnergy(w, e.Meter)
@@ -152,7 +153,7 @@ func readEnd(r *codecs.Reader) End {
 	var e End
 	e.At = chargestream.Millis(r.Int())
 	e.Arrival = e.At + chargestream.Millis(r.Int())
-	e.Told = e.At + chargestream.Millis(r.Int())
+	e.ReportedAt = e.At + chargestream.Millis(r.Int())
 	e.ConnectorID = chargestream.ConnectorID(r.Text())
 	e.Energy = readEnergy(r)
 	e.Meter = readEnergy(r)

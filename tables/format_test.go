@@ -3,8 +3,6 @@ package tables_test
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -14,48 +12,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"chargestream"
+	"chargestream/internal/tabletest"
 	"chargestream/tables"
 	"chargestream/topics"
 )
-
-// block is one fenced block of a page: the words behind the fence, and the lines in it.
-type block struct{ info, text string }
-
-func readPage(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "docs", "format", name+".md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-var fence = regexp.MustCompile("(?ms)^```([^\n]*)\n(.*?)^```$")
-
-// blocksOf are the blocks of a page of which the info begins with a word.
-func blocksOf(t *testing.T, page, word string) []block {
-	t.Helper()
-	var list []block
-	for _, m := range fence.FindAllStringSubmatch(readPage(t, page), -1) {
-		if info, ok := strings.CutPrefix(m[1], word); ok {
-			list = append(list, block{strings.TrimSpace(info), m[2]})
-		}
-	}
-	if len(list) == 0 {
-		t.Fatalf("%s.md has no block of %s", page, word)
-	}
-	return list
-}
 
 // TestPagesShowTheGoldenRows holds the hexadecimal rows of docs/format against testdata.
 func TestPagesShowTheGoldenRows(t *testing.T) {
 	for _, g := range goldens() {
 		page, version, _ := strings.Cut(g.name, "_v")
-		if b := blocksOf(t, page, "hex"); len(b) != 1 || b[0].info != g.name ||
-			b[0].text != hexLines(g.bytes) {
+		if b := tabletest.Blocks(t, page, "hex"); len(b) != 1 || b[0].Info != g.name ||
+			b[0].Text != hexLines(g.bytes()) {
 			t.Errorf("docs/format/%s.md does not show testdata/%s.hex but\n%+v", page, g.name, b)
 		}
-		if !strings.Contains(readPage(t, page), "version "+version) {
+		if !strings.Contains(tabletest.Page(t, page), "version "+version) {
 			t.Errorf("docs/format/%s.md is not of version %s", page, version)
 		}
 	}
@@ -65,19 +35,19 @@ func TestPagesShowTheGoldenRows(t *testing.T) {
 // that an event of its kind has.
 func TestPagesShowEvents(t *testing.T) {
 	shown := map[string]int{}
-	for _, b := range blocksOf(t, "events", "json") {
-		topic, ok := topics.Lookup(b.info)
+	for _, b := range tabletest.Blocks(t, "events", "json") {
+		topic, ok := topics.Lookup(b.Info)
 		if !ok {
-			t.Errorf("%q is no topic", b.info)
+			t.Errorf("%q is no topic", b.Info)
 			continue
 		}
 		shown[topic.Name]++
 		if topic.Decode == nil {
 			continue
 		}
-		event, err := topic.Decode([]byte(b.text))
+		event, err := topic.Decode([]byte(b.Text))
 		if err != nil {
-			t.Errorf("%s: %v", b.text, err)
+			t.Errorf("%s: %v", b.Text, err)
 		}
 		if value := reflect.ValueOf(event); topic.Name == topics.MeterValues {
 			for i := range value.Elem().NumField() {
@@ -103,21 +73,21 @@ func TestPagesShowEvents(t *testing.T) {
 // the record is written like the example.
 func example(t *testing.T, page, topic string, into any) {
 	t.Helper()
-	for _, b := range blocksOf(t, page, "json") {
-		if b.info != topic {
+	for _, b := range tabletest.Blocks(t, page, "json") {
+		if b.Info != topic {
 			continue
 		}
-		d := json.NewDecoder(strings.NewReader(b.text))
+		d := json.NewDecoder(strings.NewReader(b.Text))
 		d.DisallowUnknownFields()
 		if err := d.Decode(into); err != nil {
-			t.Fatalf("%s: %v", b.text, err)
+			t.Fatalf("%s: %v", b.Text, err)
 		}
 		written, err := json.Marshal(into)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var compact bytes.Buffer
-		if err := json.Compact(&compact, []byte(b.text)); err != nil {
+		if err := json.Compact(&compact, []byte(b.Text)); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(compact.String(), string(written)); diff != "" {
@@ -131,28 +101,18 @@ func example(t *testing.T, page, topic string, into any) {
 // TestPagesShowRecords holds the examples of the registry and of derived topics, and that the
 // page names every field of them.
 func TestPagesShowRecords(t *testing.T) {
-	var bill chargestream.Invoice
 	for topic, into := range map[string]any{topics.Utilization: &chargestream.Utilization{},
-		topics.Invoices: &bill, topics.Anomalies: &chargestream.Anomaly{}} {
+		topics.Invoices: &chargestream.Invoice{}, topics.Anomalies: &chargestream.Anomaly{}} {
 		example(t, "derived", topic, into)
 		namesFields(t, "derived", reflect.TypeOf(into).Elem())
 	}
 	for _, record := range []reflect.Type{reflect.TypeFor[chargestream.InvoiceLine](),
-		reflect.TypeFor[chargestream.VATGroup](), reflect.TypeFor[chargestream.AppliedDecision]()} {
+		reflect.TypeFor[chargestream.VATGroup](), reflect.TypeFor[chargestream.AppliedDecision](),
+		reflect.TypeFor[chargestream.Hold]()} {
 		namesFields(t, "derived", record)
 	}
 	example(t, "events", topics.Stations, &chargestream.StationInfo{})
 	namesFields(t, "events", reflect.TypeFor[chargestream.StationInfo]())
-	var history chargestream.TariffHistory
-	for _, b := range blocksOf(t, "events", "json") {
-		if b.info != topics.Tariffs {
-			continue
-		}
-		if err := json.Unmarshal([]byte(b.text), &history); err != nil {
-			t.Fatal(err)
-		}
-	}
-	holdExampleBill(t, &bill, &history)
 	parts := chargestream.Utilization{}
 	example(t, "derived", topics.Utilization, &parts)
 	if sum := parts.Occupied + parts.Available + parts.Reserved + parts.Unavailable +
@@ -162,35 +122,14 @@ func TestPagesShowRecords(t *testing.T) {
 	}
 }
 
-// holdExampleBill holds that the invoice of derived.md is the one that the tariff of events.md
-// makes of such a session.
-func holdExampleBill(t *testing.T, want *chargestream.Invoice, h *chargestream.TariffHistory) {
-	t.Helper()
-	book := newShelf()
-	book.publish(yesterday, h.TariffID, h.Versions...)
-	book.register(yesterday, &chargestream.StationInfo{StationID: want.StationID,
-		SiteID: want.SiteID, TimeZone: want.TimeZone, TariffID: h.TariffID})
-	row := &tables.Session{StationID: want.StationID, Heard: want.IssuedAt,
-		Starts: []tables.Start{{At: want.StartTime, Arrival: want.StartTime,
-			ConnectorID: want.ConnectorID, UserID: want.UserID, Meter: want.MeterStart}},
-		Ends: []tables.End{{At: want.EndTime, Arrival: want.EndTime, Meter: want.MeterStop}}}
-	list := must(row.History(want.SessionID, book, want.IssuedAt))
-	if len(list) != 1 {
-		t.Fatalf("%d invoices", len(list))
-	}
-	if diff := cmp.Diff(*want, list[0]); diff != "" {
-		t.Errorf("the tariff of events.md does not make the invoice of derived.md: %s", diff)
-	}
-}
-
 // namesFields holds that a page has the name of every field of a record in backticks.
 func namesFields(t *testing.T, page string, record reflect.Type) {
 	t.Helper()
-	text := readPage(t, page)
+	text := tabletest.Page(t, page)
 	for i := range record.NumField() {
 		name, _, _ := strings.Cut(record.Field(i).Tag.Get("json"), ",")
 		if !strings.Contains(text, "`"+name+"`") && !strings.Contains(text, "`"+name+"?`") {
-			t.Errorf("docs/format/%s.md does not say what %s is", page, name)
+			t.Errorf("docs/format/%s.md does not show what %s is", page, name)
 		}
 	}
 }
@@ -198,7 +137,7 @@ func namesFields(t *testing.T, page string, record reflect.Type) {
 // TestPagesNameStatusWords holds the words of each state against the program.
 func TestPagesNameStatusWords(t *testing.T) {
 	words := 0
-	for line := range strings.Lines(readPage(t, "events")) {
+	for line := range strings.Lines(tabletest.Page(t, "events")) {
 		cells := strings.Split(line, "|")
 		if len(cells) != 4 {
 			continue
@@ -212,9 +151,9 @@ func TestPagesNameStatusWords(t *testing.T) {
 			case chargestream.ActivityCharging:
 				want += " and charging"
 			}
-			if told := strings.TrimSpace(cells[1]); !ok || told != want &&
-				told != want+", may be charging" {
-				t.Errorf("%s is not %s but %s", word, told, want)
+			if shown := strings.TrimSpace(cells[1]); !ok || shown != want &&
+				shown != want+", may be charging" {
+				t.Errorf("%s is not %s but %s", word, shown, want)
 			}
 			words++
 		}
@@ -224,18 +163,23 @@ func TestPagesNameStatusWords(t *testing.T) {
 	}
 }
 
-// TestPagesShowKeys holds the example of a window's key, and the partitions of the table.
+// TestPagesShowKeys holds the examples of keys, and the partitions of the table.
 func TestPagesShowKeys(t *testing.T) {
-	for _, b := range blocksOf(t, "keys", "key") {
-		text := strings.TrimSpace(b.text)
-		key, err := tables.ParseHourKey(text)
-		if err != nil || key.String() != text ||
-			key.Start.Truncate(chargestream.Hour) != key.Start {
-			t.Errorf("%q: %+v, %v", text, key, err)
+	const station = "A/B%"
+	escaped := strings.NewReplacer("%", "%25", "/", "%2F").Replace(station)
+	key := func(id chargestream.StationID) string {
+		return tables.HourKey{StationID: id, ConnectorID: "2", Start: noon}.String()
+	}
+	for block, want := range map[string]string{"key": key("FR*LYO*E0001"),
+		"session": escaped + "/s-1", "hour": key(chargestream.StationID(escaped))} {
+		for _, b := range tabletest.Blocks(t, "keys", block) {
+			if got := strings.TrimSpace(b.Text); got != want {
+				t.Errorf("keys.md shows %q, not %q", got, want)
+			}
 		}
 	}
 	vector := regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (-?[0-9]+) \\| ([0-9]+) \\|$")
-	rows := vector.FindAllStringSubmatch(readPage(t, "keys"), -1)
+	rows := vector.FindAllStringSubmatch(tabletest.Page(t, "keys"), -1)
 	for _, row := range rows {
 		hash := murmur2([]byte(row[1]))
 		if strconv.Itoa(int(int32(hash))) != row[2] ||

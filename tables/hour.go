@@ -8,18 +8,19 @@ import (
 	"strings"
 
 	"chargestream"
+	"chargestream/internal/lattice"
 )
 
 // Bounds of an hour row.
 const (
 	// HourTransitionsMax: a connector that changes its status every ten seconds is broken.
 	HourTransitionsMax = 360
-	// HourStaysMax: a session of a minute is the shortest that makes sense, and a few are told
-	// twice.
-	HourStaysMax = 128
-	// HourLoadsMax: four quarter hours, each with samples that came late at a few times.
-	HourLoadsMax = 32
-	lateMax      = 8
+	// HourSessionsMax: a session of a minute is the shortest that makes sense, and a few are
+	// reported twice.
+	HourSessionsMax = 128
+	// HourQuartersMax: four quarter hours, each with samples that came late at a few times.
+	HourQuartersMax = 32
+	lateMax         = 8
 )
 
 // HourKey names a window: one clock hour in UTC of one connector.
@@ -61,35 +62,23 @@ func ParseHourKey(text string) (HourKey, error) {
 
 // Hour is the row of the hours table: all that is known of one window.
 type Hour struct {
-	// Carry is the status in force when the window began.
-	Carry Transition
+	// Opening is the status in force when the window began.
+	Opening Transition
 	// Transitions are the status reports within the window, by time.
 	Transitions []Transition
-	Stays       []Stay    // by ID
-	Loads       []Quarter // by Start: every sample of the connector, whatever session it names
-	// Through tells that the station was heard of after the window's end, so that the last
-	// status held to it.
-	Through bool
-	// Closed tells that the grace after the window's end is over.
+	// Sessions are the sessions that touched the window, by ID: each as its own row has it.
+	Sessions []HourSession
+	Quarters []Quarter // by Start: every sample of the connector, whatever session it names
+	// CoversEnd: the station was seen after the window's end, so that the last status held to it.
+	CoversEnd bool
+	// Closed: the grace after the window's end is over.
 	Closed bool
-	// Heard is the last moment from which something late is known.
-	Heard chargestream.Millis
-}
-
-// HourPart is a partial row for the hours table.
-type HourPart struct {
-	Key HourKey
-	Row Hour
-	// Check names a session that asks for what the window knows: see Answer.
-	Check chargestream.SessionID
-	// Heard is up to which moment the session that asks has heard all.
-	Heard chargestream.Millis
 }
 
 // Transition is a status report as a window keeps it.
 type Transition struct {
 	At       chargestream.Millis
-	Arrival  chargestream.Millis // zero in a Carry
+	Arrival  chargestream.Millis // zero in an Opening
 	State    chargestream.State
 	Activity chargestream.Activity
 }
@@ -103,113 +92,129 @@ func compareTransitions(a, b *Transition) int {
 		cmp.Compare(a.Activity, b.Activity))
 }
 
-// Stay is a session as a window keeps it. The start is known in the window in which the session
-// began, the interval, once the session has ended, in every window that it touches.
-type Stay struct {
+// HourSession is a session within the hour: a function of the session's own row.
+type HourSession struct {
 	ID chargestream.SessionID
-	// Begins are the claims that the session began in the window, the first to arrive first.
-	Begins   []Begin
-	Interval Interval
-	// Span is when the session was, as its station knew at its end, without energy: so that no
-	// other session's bill has to wait for the row of this one.
-	Span Interval
-	// Heard is the moment up to which the session knew all when it asked the window last.
-	Heard chargestream.Millis
-	// Whole: a decision set a time of the session, so that all of the window may be of interest.
-	Whole bool
+	// Starts are the claims that the session began in the window, the first to arrive first.
+	Starts []HourStart
+	// From and To are when the session was, by the claims that count; both are zero where one is
+	// missing, or where the session was at another connector.
+	From, To     chargestream.Millis
+	StartArrival chargestream.Millis
+	EndArrival   chargestream.Millis
+	// Due is when the session is settled, by these claims.
+	Due chargestream.Millis
+	// Energy is the part of the session's energy that falls into the window.
+	Energy chargestream.WattHours
+	// Decided: a decision set a time of the session, so that all of the window may matter to it.
+	Decided bool
 }
 
-// arrival is when the session was first told of.
-func (s *Stay) arrival() chargestream.Millis {
-	first := least(s.Interval.StartArrival, s.Span.StartArrival)
-	for _, b := range s.Begins {
-		first = least(first, b.Arrival)
-	}
-	return first
-}
-
-// Begin is one claim that a session began.
-type Begin struct {
+// HourStart is one claim that a session began.
+type HourStart struct {
 	At      chargestream.Millis
 	Arrival chargestream.Millis
 }
 
-func compareBegins(a, b *Begin) int { return cmp.Compare(a.At, b.At) }
-
-func beginArrival(b *Begin) chargestream.Millis { return b.Arrival }
-
-func earlierBegin(a, b *Begin) int { return cmp.Compare(a.Arrival, b.Arrival) }
-
-// Interval is when a session was, and what of its energy falls into the window. Of two, the one
-// made from the earlier claims counts, and of the same claims the one that was made from more
-// samples.
-type Interval struct {
-	From, To     chargestream.Millis // From is zero where there is no interval
-	StartArrival chargestream.Millis
-	EndArrival   chargestream.Millis
-	// StartMeter, EndEnergy and EndMeter are what the claims told of energy: by these, and in the
-	// same order, the session chooses between claims of the same moment.
-	StartMeter, EndEnergy, EndMeter *chargestream.WattHours
-	Measure                         int64
-	Energy                          chargestream.WattHours
-	// Due is when the session is settled, by these claims.
-	Due chargestream.Millis
+// arrival is when the session was first reported.
+func (s *HourSession) arrival() chargestream.Millis {
+	first := s.StartArrival
+	for _, c := range s.Starts {
+		first = lattice.Least(first, c.Arrival)
+	}
+	return first
 }
 
-// compareIntervals is below zero where a is to be preferred.
-func compareIntervals(a, b *Interval) int {
-	return cmp.Or(cmp.Compare(a.StartArrival, b.StartArrival), cmp.Compare(a.From, b.From),
-		compareOptional(a.StartMeter, b.StartMeter),
-		cmp.Compare(a.EndArrival, b.EndArrival), cmp.Compare(a.To, b.To),
-		compareOptional(a.EndEnergy, b.EndEnergy), compareOptional(a.EndMeter, b.EndMeter),
-		-cmp.Compare(a.Measure, b.Measure), -cmp.Compare(a.Energy, b.Energy))
-}
+// Meets tells whether two sessions share time.
+func (s *HourSession) Meets(o *HourSession) bool { return s.From < o.To && o.From < s.To }
 
-// Same tells whether two intervals say the same.
-func (in *Interval) Same(o *Interval) bool { return compareIntervals(in, o) == 0 }
-
-func mergeStays(into, from *Stay) {
-	for _, b := range from.Begins {
-		into.Begins = mergeClaim(into.Begins, b, compareBegins, earlierBegin, beginArrival)
-	}
-	if from.Interval.From != 0 && (into.Interval.From == 0 ||
-		compareIntervals(&from.Interval, &into.Interval) < 0) {
-		into.Interval = from.Interval
-	}
-	if from.Span.From != 0 && (into.Span.From == 0 ||
-		compareIntervals(&from.Span, &into.Span) < 0) {
-		into.Span = from.Span
-	}
-	into.Heard, into.Whole = max(into.Heard, from.Heard), into.Whole || from.Whole
-}
-
-// Merge joins another row of the same window into h.
-func (h *Hour) Merge(o *Hour) {
-	if compareTransitions(&o.Carry, &h.Carry) > 0 {
-		h.Carry = o.Carry
-	}
-	for _, t := range o.Transitions {
-		h.Transitions = insertSorted(h.Transitions, t, compareTransitions,
-			func(into, from *Transition) { into.Arrival = least(into.Arrival, from.Arrival) })
-	}
-	h.Transitions = bound(h.Transitions, HourTransitionsMax, func(a, b *Transition) int {
-		return cmp.Or(cmp.Compare(lateMoment(a.At, a.Arrival), lateMoment(b.At, b.Arrival)),
-			compareTransitions(a, b))
+// shares tells whether two sessions share time, or claim to have begun at the same moment.
+func (s *HourSession) shares(o *HourSession) bool {
+	return s.Meets(o) || slices.ContainsFunc(s.Starts, func(a HourStart) bool {
+		return slices.ContainsFunc(o.Starts, func(b HourStart) bool { return a.At == b.At })
 	})
-	for _, s := range o.Stays {
-		h.Stays = insertSorted(h.Stays, s,
-			func(a, b *Stay) int { return cmp.Compare(a.ID, b.ID) }, mergeStays)
+}
+
+// concerns tells whether what happened at a moment, or in the quarter hour that began then, may
+// matter to the session.
+func (s *HourSession) concerns(at chargestream.Millis) bool {
+	return s.Decided || (s.From < at+chargestream.Quarter && at <= s.To)
+}
+
+// open merges the status that was brought into the window, and whether it holds to its end.
+func (h *Hour) open(opening Transition, coversEnd bool) {
+	if compareTransitions(&opening, &h.Opening) > 0 {
+		h.Opening = opening
 	}
-	h.Stays = bound(h.Stays, HourStaysMax, func(a, b *Stay) int {
+	h.CoversEnd = h.CoversEnd || coversEnd
+}
+
+// addTransition merges a status report.
+func (h *Hour) addTransition(t Transition) {
+	h.Transitions = lattice.Insert(h.Transitions, t, compareTransitions,
+		func(into, from *Transition) { into.Arrival = lattice.Least(into.Arrival, from.Arrival) })
+	if len(h.Transitions) > HourTransitionsMax {
+		h.Transitions = lattice.Bound(
+			h.Transitions,
+			HourTransitionsMax,
+			func(a, b *Transition) int {
+				return cmp.Or(cmp.Compare(LateMoment(a.At, a.Arrival), LateMoment(b.At, b.Arrival)),
+					compareTransitions(a, b))
+			},
+		)
+	}
+}
+
+// place puts a session into the window as its row has it now, in place of what the window had of
+// it, which it returns. The share of the energy stays until SetEnergy.
+func (h *Hour) place(s HourSession) (before HourSession) {
+	i, known := slices.BinarySearchFunc(h.Sessions, s.ID,
+		func(a HourSession, id chargestream.SessionID) int { return cmp.Compare(a.ID, id) })
+	if known {
+		before = h.Sessions[i]
+		if s.Energy = before.Energy; s.From == 0 {
+			s.Energy = 0
+		}
+		h.Sessions[i] = s
+		return before
+	}
+	h.Sessions = lattice.InsertAt(h.Sessions, i, s)
+	h.Sessions = lattice.Bound(h.Sessions, HourSessionsMax, func(a, b *HourSession) int {
 		return cmp.Or(cmp.Compare(a.arrival(), b.arrival()), cmp.Compare(a.ID, b.ID))
 	})
-	for _, l := range o.Loads {
-		h.Loads = insertSorted(h.Loads, l, compareQuarters, mergeQuarters)
+	return HourSession{ID: s.ID}
+}
+
+// remove takes a session out of the window, and returns what the window had of it.
+func (h *Hour) remove(id chargestream.SessionID) (before HourSession) {
+	i := h.find(id)
+	if i < 0 {
+		return HourSession{ID: id}
 	}
-	h.Loads = boundQuarters(h.Loads, HourLoadsMax)
-	h.Through = h.Through || o.Through
-	h.Closed = h.Closed || o.Closed
-	h.Heard = max(h.Heard, o.Heard)
+	before = h.Sessions[i]
+	h.Sessions = slices.Delete(h.Sessions, i, i+1)
+	return before
+}
+
+// Energy is the share of a session's energy that the window has; false where the window does not
+// have the session.
+func (h *Hour) Energy(id chargestream.SessionID) (chargestream.WattHours, bool) {
+	if i := h.find(id); i >= 0 {
+		return h.Sessions[i].Energy, true
+	}
+	return 0, false
+}
+
+// SetEnergy sets the share of a session's energy.
+func (h *Hour) SetEnergy(id chargestream.SessionID, share chargestream.WattHours) {
+	if i := h.find(id); i >= 0 {
+		h.Sessions[i].Energy = share
+	}
+}
+
+// find is the place of a session in the window; -1 where there is none.
+func (h *Hour) find(id chargestream.SessionID) int {
+	return slices.IndexFunc(h.Sessions, func(s HourSession) bool { return s.ID == id })
 }
 
 // Due is when the window must be closed, by stream time; zero when it is.
@@ -220,24 +225,54 @@ func (h *Hour) Due(key HourKey) chargestream.Millis {
 	return key.End() + chargestream.Grace
 }
 
+// Origin is the first delivery of a session.
+type Origin struct {
+	Arrival chargestream.Millis
+	ID      chargestream.SessionID
+	At      chargestream.Millis // the start that both claim
+}
+
+func compareOrigins(a, b *Origin) int {
+	return cmp.Or(cmp.Compare(a.Arrival, b.Arrival), cmp.Compare(a.ID, b.ID),
+		cmp.Compare(a.At, b.At))
+}
+
+// OriginOf is the first delivery of a session that began at a moment; false where it is this one.
+// Two sessions cannot start on one connector at the same millisecond; of those that claim to, the
+// first by (arrival, id) is the session and the others are its duplicates.
+func (h *Hour) OriginOf(id chargestream.SessionID, at chargestream.Millis) (Origin, bool) {
+	var first Origin
+	for i := range h.Sessions {
+		for _, c := range h.Sessions[i].Starts {
+			o := Origin{Arrival: c.Arrival, ID: h.Sessions[i].ID, At: c.At}
+			if c.At == at && (first.ID == "" || compareOrigins(&o, &first) < 0) {
+				first = o
+			}
+		}
+	}
+	return first, first.ID != "" && first.ID != id
+}
+
 // duplicates gives, for each session that was delivered before under another id, the first
-// delivery. Two sessions cannot start on one connector at the same millisecond; of those that
-// say so, the first by (arrival, id) is the session and the others are its copies.
+// delivery.
 func (h *Hour) duplicates() map[chargestream.SessionID]Origin {
+	if len(h.Sessions) < 2 {
+		return nil
+	}
 	first := map[chargestream.Millis]Origin{}
-	for i := range h.Stays {
-		for _, b := range h.Stays[i].Begins {
-			o := Origin{Arrival: b.Arrival, ID: h.Stays[i].ID, At: b.At}
-			if known, ok := first[b.At]; !ok || compareOrigins(&o, &known) < 0 {
-				first[b.At] = o
+	for i := range h.Sessions {
+		for _, c := range h.Sessions[i].Starts {
+			o := Origin{Arrival: c.Arrival, ID: h.Sessions[i].ID, At: c.At}
+			if known, ok := first[c.At]; !ok || compareOrigins(&o, &known) < 0 {
+				first[c.At] = o
 			}
 		}
 	}
 	copies := map[chargestream.SessionID]Origin{}
-	for i := range h.Stays {
-		id := h.Stays[i].ID
-		for _, b := range h.Stays[i].Begins {
-			o := first[b.At]
+	for i := range h.Sessions {
+		id := h.Sessions[i].ID
+		for _, c := range h.Sessions[i].Starts {
+			o := first[c.At]
 			if known, ok := copies[id]; o.ID != id && (!ok || compareOrigins(&o, &known) < 0) {
 				copies[id] = o
 			}
@@ -246,53 +281,30 @@ func (h *Hour) duplicates() map[chargestream.SessionID]Origin {
 	return copies
 }
 
-// Verdicts are the answers that a merge changed: those of sessions that before was not known,
-// or was not known rightly, to be copies. They are in the order of the session ids.
-func (h *Hour) Verdicts(before *Hour) []SessionPart {
-	old, parts := before.duplicates(), []SessionPart(nil)
-	for id, origin := range h.duplicates() {
-		if old[id] != origin {
-			parts = append(parts, SessionPart{ID: id,
-				Row: Session{Verdict: Verdict{DuplicateOf: origin, Self: id}}})
+// Ran are the sessions that took time, without duplicates of others, by begin.
+func (h *Hour) Ran() []HourSession {
+	copies := h.duplicates()
+	var ran []HourSession
+	for i := range h.Sessions {
+		s := &h.Sessions[i]
+		if _, copied := copies[s.ID]; !copied && s.From < s.To && h.firstOf(s) {
+			ran = append(ran, *s)
 		}
 	}
-	slices.SortFunc(parts, func(a, b SessionPart) int { return cmp.Compare(a.ID, b.ID) })
-	return parts
-}
-
-// intervals are the stays that count as occupancy, by begin: without copies, and without those
-// that have no length.
-func (h *Hour) intervals() []Stay {
-	var stays []Stay
-	for _, s := range h.distinct() {
-		if s.Interval.From < s.Interval.To {
-			stays = append(stays, s)
-		}
-	}
-	slices.SortFunc(stays, func(a, b Stay) int {
-		return cmp.Or(cmp.Compare(a.Interval.From, b.Interval.From), cmp.Compare(a.ID, b.ID))
+	slices.SortFunc(ran, func(a, b HourSession) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.ID, b.ID))
 	})
-	return stays
+	return ran
 }
 
-// distinct are the stays with an interval, without the copies of others.
-func (h *Hour) distinct() []Stay {
-	first := map[chargestream.Millis]*Stay{}
-	for i := range h.Stays {
-		s := &h.Stays[i]
-		if s.Interval.From == 0 {
-			continue
-		}
-		if f := first[s.Interval.From]; f == nil || cmp.Or(cmp.Compare(s.Interval.StartArrival,
-			f.Interval.StartArrival), cmp.Compare(s.ID, f.ID)) < 0 {
-			first[s.Interval.From] = s
+// firstOf tells whether no session that was reported before it began at the same moment.
+func (h *Hour) firstOf(s *HourSession) bool {
+	for i := range h.Sessions {
+		o := &h.Sessions[i]
+		if o.From == s.From && o.ID != s.ID && cmp.Or(
+			cmp.Compare(o.StartArrival, s.StartArrival), cmp.Compare(o.ID, s.ID)) < 0 {
+			return false
 		}
 	}
-	var stays []Stay
-	for i := range h.Stays {
-		if s := &h.Stays[i]; s.Interval.From != 0 && first[s.Interval.From] == s {
-			stays = append(stays, *s)
-		}
-	}
-	return stays
+	return true
 }

@@ -7,9 +7,9 @@ import (
 	"chargestream"
 )
 
-// sampleHold is how long a power sample is believed: stations send one every ten seconds to
+// SampleHold is how long a power sample is believed: stations send one every ten seconds to
 // every quarter hour.
-const sampleHold = 15
+const SampleHold = 15
 
 const minutesOfHour = 60
 
@@ -22,20 +22,22 @@ func (h *Hour) Utilization(key HourKey) chargestream.Utilization {
 	u := chargestream.Utilization{StationID: key.StationID, ConnectorID: key.ConnectorID,
 		WindowStart: key.Start, WindowEnd: key.End(), Final: h.Closed, Revision: h.revision(key)}
 	power := h.minutes(key)
-	stays := h.intervals()
-	cuts := h.cuts(key, stays)
+	sessions := h.intervals()
+	cuts := h.cuts(key, sessions)
 	for i := 0; i+1 < len(cuts); i++ {
-		h.count(&u, cuts[i], cuts[i+1], stays, power)
+		h.count(&u, cuts[i], cuts[i+1], sessions, power)
 	}
-	for _, l := range h.Loads {
+	for _, l := range h.Quarters {
 		u.PeakPower = max(u.PeakPower, l.Peak)
 	}
-	for _, s := range h.distinct() {
-		u.Energy += s.Interval.Energy
+	for i := range h.Sessions {
+		if s := &h.Sessions[i]; s.From != 0 && h.firstOf(s) {
+			u.Energy += s.Energy
+		}
 	}
 	copies := h.duplicates()
-	for i := range h.Stays {
-		if _, copied := copies[h.Stays[i].ID]; len(h.Stays[i].Begins) > 0 && !copied {
+	for i := range h.Sessions {
+		if _, copied := copies[h.Sessions[i].ID]; len(h.Sessions[i].Starts) > 0 && !copied {
 			u.Sessions++
 		}
 	}
@@ -43,13 +45,13 @@ func (h *Hour) Utilization(key HourKey) chargestream.Utilization {
 }
 
 // cuts are the moments, in whole seconds, at which the state may change.
-func (h *Hour) cuts(key HourKey, stays []Stay) []chargestream.Millis {
-	cuts := []chargestream.Millis{key.Start, key.End(), h.heardUntil(key)}
+func (h *Hour) cuts(key HourKey, sessions []HourSession) []chargestream.Millis {
+	cuts := []chargestream.Millis{key.Start, key.End(), h.seenUntil(key)}
 	for i := range h.Transitions {
 		cuts = append(cuts, h.Transitions[i].At)
 	}
-	for i := range stays {
-		cuts = append(cuts, stays[i].Interval.From, stays[i].Interval.To)
+	for i := range sessions {
+		cuts = append(cuts, sessions[i].From, sessions[i].To)
 	}
 	for i := range cuts {
 		cuts[i] = min(max(cuts[i].Truncate(chargestream.Second), key.Start), key.End())
@@ -58,17 +60,17 @@ func (h *Hour) cuts(key HourKey, stays []Stay) []chargestream.Millis {
 	return slices.Compact(cuts)
 }
 
-// heardUntil is until when the last status is known to have held.
-func (h *Hour) heardUntil(key HourKey) chargestream.Millis {
-	if h.Through {
+// seenUntil is until when the last status is known to have held.
+func (h *Hour) seenUntil(key HourKey) chargestream.Millis {
+	if h.CoversEnd {
 		return key.End()
 	}
 	last := key.Start
 	if n := len(h.Transitions); n > 0 {
 		last = h.Transitions[n-1].At
 	}
-	for i := range h.Loads {
-		l := &h.Loads[i]
+	for i := range h.Quarters {
+		l := &h.Quarters[i]
 		for m := range chargestream.Millis(15) {
 			if l.Sampled>>m&1 != 0 {
 				last = max(last, l.Start+m*chargestream.Minute)
@@ -79,15 +81,14 @@ func (h *Hour) heardUntil(key HourKey) chargestream.Millis {
 }
 
 // count adds the seconds from a to b, in which nothing changes, to the parts of the window.
-func (h *Hour) count(u *chargestream.Utilization, a, b chargestream.Millis, stays []Stay,
+func (h *Hour) count(u *chargestream.Utilization, a, b chargestream.Millis, sessions []HourSession,
 	power [minutesOfHour]chargestream.Activity) {
 	var now Transition
-	if a < h.heardUntil(HourKey{Start: u.WindowStart}) {
+	if a < h.seenUntil(HourKey{Start: u.WindowStart}) {
 		now = h.statusAt(a)
 	}
-	running := slices.ContainsFunc(stays, func(s Stay) bool {
-		return s.Interval.From.Truncate(chargestream.Second) <= a &&
-			a < s.Interval.To.Truncate(chargestream.Second)
+	running := slices.ContainsFunc(sessions, func(s HourSession) bool {
+		return s.From.Truncate(chargestream.Second) <= a && a < s.To.Truncate(chargestream.Second)
 	})
 	seconds := int64((b - a) / chargestream.Second)
 	state := now.State
@@ -112,7 +113,7 @@ func (h *Hour) count(u *chargestream.Utilization, a, b chargestream.Millis, stay
 }
 
 func (h *Hour) statusAt(at chargestream.Millis) Transition {
-	now := h.Carry
+	now := h.Opening
 	for i := range h.Transitions {
 		if h.Transitions[i].At.Truncate(chargestream.Second) <= at {
 			now = h.Transitions[i]
@@ -122,11 +123,11 @@ func (h *Hour) statusAt(at chargestream.Millis) Transition {
 }
 
 // minutes is what the meter tells of each minute: charging or idle where there is a sample, or
-// was one not longer than sampleHold ago.
+// was one not longer than SampleHold ago.
 func (h *Hour) minutes(key HourKey) [minutesOfHour]chargestream.Activity {
 	var power [minutesOfHour]chargestream.Activity
-	for i := range h.Loads {
-		l := &h.Loads[i]
+	for i := range h.Quarters {
+		l := &h.Quarters[i]
 		first := int((l.Start - key.Start) / chargestream.Minute)
 		for m := range 15 {
 			if at := first + m; at >= 0 && at < minutesOfHour && l.Sampled>>m&1 != 0 {
@@ -142,7 +143,7 @@ func (h *Hour) minutes(key HourKey) [minutesOfHour]chargestream.Activity {
 	for m := range power {
 		if power[m] != chargestream.ActivityUnknown {
 			last, age = power[m], 0
-		} else if age++; age < sampleHold {
+		} else if age++; age < SampleHold {
 			power[m] = last
 		}
 	}
@@ -167,7 +168,7 @@ func chargingSeconds(a, b chargestream.Millis, status chargestream.Activity,
 func (h *Hour) revision(key HourKey) int {
 	closing := key.End() + chargestream.Grace
 	var late []chargestream.Millis
-	onTime := h.Carry.At != 0
+	onTime := h.Opening.At != 0
 	note := func(arrival chargestream.Millis) {
 		if arrival > closing {
 			late = append(late, arrival)
@@ -175,19 +176,19 @@ func (h *Hour) revision(key HourKey) int {
 			onTime = true
 		}
 	}
-	for i := range h.Loads {
-		onTime = onTime || h.Loads[i].Late == 0
-		note(h.Loads[i].Late)
+	for i := range h.Quarters {
+		onTime = onTime || h.Quarters[i].Late == 0
+		note(h.Quarters[i].Late)
 	}
 	for i := range h.Transitions {
 		note(h.Transitions[i].Arrival)
 	}
-	for i := range h.Stays {
-		for _, b := range h.Stays[i].Begins {
-			note(b.Arrival)
+	for i := range h.Sessions {
+		for _, c := range h.Sessions[i].Starts {
+			note(c.Arrival)
 		}
-		if h.Stays[i].Interval.From != 0 {
-			note(h.Stays[i].Interval.EndArrival)
+		if h.Sessions[i].From != 0 {
+			note(h.Sessions[i].EndArrival)
 		}
 	}
 	slices.Sort(late)
@@ -198,39 +199,48 @@ func (h *Hour) revision(key HourKey) int {
 	return max(revision, 1)
 }
 
+// intervals are the sessions that count as occupancy, by begin: without those that were delivered
+// again with the same begin, and without those that have no length.
+func (h *Hour) intervals() []HourSession {
+	var list []HourSession
+	for i := range h.Sessions {
+		if s := &h.Sessions[i]; s.From < s.To && h.firstOf(s) {
+			list = append(list, *s)
+		}
+	}
+	slices.SortFunc(list, func(a, b HourSession) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.ID, b.ID))
+	})
+	return list
+}
+
 // Overlaps are the anomalies of the window: sessions that began in it while another still ran on
 // the connector.
 func (h *Hour) Overlaps(key HourKey) []chargestream.Anomaly {
 	var anomalies []chargestream.Anomaly
-	var longest *Stay
-	stays := h.intervals()
-	for i := range stays {
-		s := &stays[i]
-		if longest != nil && longest.Interval.To > s.Interval.From &&
-			s.Interval.From >= key.Start {
+	var longest *HourSession
+	sessions := h.intervals()
+	for i := range sessions {
+		s := &sessions[i]
+		if longest != nil && longest.To > s.From && s.From >= key.Start {
 			anomalies = append(anomalies, overlap(key, longest, s))
 		}
-		if longest == nil || s.Interval.To > longest.Interval.To {
+		if longest == nil || s.To > longest.To {
 			longest = s
 		}
 	}
 	return anomalies
 }
 
-func overlap(key HourKey, first, second *Stay) chargestream.Anomaly {
-	end := min(first.Interval.To, second.Interval.To)
+func overlap(key HourKey, first, second *HourSession) chargestream.Anomaly {
+	end := min(first.To, second.To)
 	return chargestream.Anomaly{
-		AnomalyID: string(
-			chargestream.AnomalyOverlap,
-		) + "/" + string(
-			first.ID,
-		) + "/" + string(
-			second.ID,
-		),
+		AnomalyID: string(chargestream.AnomalyOverlap) + "/" + string(key.StationID) + "/" +
+			string(first.ID) + "/" + string(second.ID),
 		Kind: chargestream.AnomalyOverlap, Severity: chargestream.SeverityWarning,
 		StationID: key.StationID, ConnectorID: key.ConnectorID, SessionID: second.ID,
-		OpenedAt: second.Interval.From, ClosedAt: end,
+		OpenedAt: second.From, ClosedAt: end,
 		Evidence: map[string]string{"other_session_id": string(first.ID),
-			"overlap_from": second.Interval.From.String(), "overlap_to": end.String()},
+			"overlap_from": second.From.String(), "overlap_to": end.String()},
 	}
 }

@@ -30,7 +30,7 @@ func TestPartsAddUpToTheWindow(t *testing.T) {
 			t.Fatalf("%+v", u)
 		}
 		if u != row.Utilization(hourKey) || string(before) != string(row.Append(nil)) {
-			t.Fatal("the row has changed by being told")
+			t.Fatal("the row has changed by being read")
 		}
 	})
 }
@@ -43,21 +43,19 @@ func secondsOf(u chargestream.Utilization) seconds {
 		u.Faulted}
 }
 
-// TestSecondsOfAWindow is what single reports, stays and loads make of a window.
+// TestSecondsOfAWindow is what single reports, sessions and samples make of a window.
 func TestSecondsOfAWindow(t *testing.T) {
-	at := func(minute chargestream.Millis) chargestream.Millis {
-		return begin + minute*chargestream.Minute
-	}
-	turn := func(minute chargestream.Millis, state chargestream.State,
+	at := func(m chargestream.Millis) chargestream.Millis { return begin + m*minute }
+	turn := func(m chargestream.Millis, state chargestream.State,
 		activity chargestream.Activity) tables.Transition {
-		return tables.Transition{At: at(minute), Arrival: at(minute), State: state,
+		return tables.Transition{At: at(m), Arrival: at(m), State: state,
 			Activity: activity}
 	}
 	free := turn(-30, chargestream.StateAvailable, 0)
 	charging := turn(10, chargestream.StateOccupied, chargestream.ActivityCharging)
 	idle := turn(30, chargestream.StateOccupied, chargestream.ActivityIdle)
-	stay := func(from, to chargestream.Millis) []tables.Stay {
-		return []tables.Stay{{ID: "s", Interval: tables.Interval{From: at(from), To: at(to)}}}
+	ran := func(from, to chargestream.Millis) []tables.HourSession {
+		return []tables.HourSession{{ID: "s", From: at(from), To: at(to)}}
 	}
 	for _, c := range []struct {
 		name string
@@ -65,34 +63,36 @@ func TestSecondsOfAWindow(t *testing.T) {
 		want seconds
 	}{
 		{"nothing", tables.Hour{}, seconds{unknown: 3600}},
-		{"carried through", tables.Hour{Carry: free, Through: true}, seconds{available: 3600}},
-		{"carried, but not heard of", tables.Hour{Carry: free}, seconds{unknown: 3600}},
-		{"carried, and heard of until a report",
-			tables.Hour{Carry: free, Transitions: []tables.Transition{idle}},
+		{"from before, and to the end", tables.Hour{Opening: free, CoversEnd: true},
+			seconds{available: 3600}},
+		{"from before, and not seen again", tables.Hour{Opening: free}, seconds{unknown: 3600}},
+		{"from before, and seen until a report",
+			tables.Hour{Opening: free, Transitions: []tables.Transition{idle}},
 			seconds{available: 1800, unknown: 1800}},
-		{"carried, and heard of until a sample",
-			tables.Hour{Carry: free, Loads: []tables.Quarter{{Start: at(15), Sampled: 1 << 5}}},
+		{"from before, and seen until a sample",
+			tables.Hour{Opening: free,
+				Quarters: []tables.Quarter{{Start: at(15), Sampled: 1 << 5}}},
 			seconds{available: 1200, unknown: 2400}},
-		{"reports", tables.Hour{Carry: free, Through: true,
+		{"reports", tables.Hour{Opening: free, CoversEnd: true,
 			Transitions: []tables.Transition{charging, idle}},
 			seconds{available: 600, occupied: 3000, charging: 1200}},
-		{"the meter knows better than the status", tables.Hour{Through: true,
+		{"the meter goes before the status", tables.Hour{CoversEnd: true,
 			Transitions: []tables.Transition{charging, idle},
-			Loads:       []tables.Quarter{{Start: at(15), Sampled: 0x7fff, Charging: 0x0fff}}},
+			Quarters:    []tables.Quarter{{Start: at(15), Sampled: 0x7fff, Charging: 0x0fff}}},
 			seconds{unknown: 600, occupied: 3000, charging: 300 + 12*60}},
-		{"a sample holds for a quarter hour", tables.Hour{Through: true,
+		{"a sample counts for a quarter hour", tables.Hour{CoversEnd: true,
 			Transitions: []tables.Transition{turn(0, chargestream.StateOccupied, 0)},
-			Loads:       []tables.Quarter{{Start: at(15), Sampled: 1, Charging: 1}}},
+			Quarters:    []tables.Quarter{{Start: at(15), Sampled: 1, Charging: 1}}},
 			seconds{occupied: 3600, charging: 900}},
-		{"a session where no status is", tables.Hour{Stays: stay(-5, 20)},
+		{"a session where no status is", tables.Hour{Sessions: ran(-5, 20)},
 			seconds{occupied: 1200, unknown: 2400}},
-		{"a session knows better than free", tables.Hour{Carry: free, Through: true,
-			Stays: stay(20, 90)}, seconds{available: 1200, occupied: 2400}},
-		{"a session does not hide a fault", tables.Hour{Through: true, Stays: stay(0, 60),
-			Carry: turn(-1, chargestream.StateFaulted, 0)}, seconds{faulted: 3600}},
-		{"a session of no length", tables.Hour{Carry: free, Through: true, Stays: stay(5, 5)},
+		{"a session goes before free", tables.Hour{Opening: free, CoversEnd: true,
+			Sessions: ran(20, 90)}, seconds{available: 1200, occupied: 2400}},
+		{"a session does not hide a fault", tables.Hour{CoversEnd: true, Sessions: ran(0, 60),
+			Opening: turn(-1, chargestream.StateFaulted, 0)}, seconds{faulted: 3600}},
+		{"a session of no length", tables.Hour{Opening: free, CoversEnd: true, Sessions: ran(5, 5)},
 			seconds{available: 3600}},
-		{"out of service, then reserved", tables.Hour{Through: true,
+		{"out of service, then reserved", tables.Hour{CoversEnd: true,
 			Transitions: []tables.Transition{turn(0, chargestream.StateUnavailable, 0),
 				turn(45, chargestream.StateReserved, 0)}},
 			seconds{unavailable: 2700, reserved: 900}},
@@ -108,14 +108,15 @@ func TestSecondsOfAWindow(t *testing.T) {
 // TestRevisionCountsLateArrivals holds that each late arrival is a revision of its own, up to a
 // bound.
 func TestRevisionCountsLateArrivals(t *testing.T) {
-	row := tables.Hour{Carry: tables.Transition{At: begin - 1, State: chargestream.StateAvailable}}
+	row := tables.Hour{Opening: tables.Transition{At: begin - 1,
+		State: chargestream.StateAvailable}}
 	closing := hourKey.End() + chargestream.Grace
 	for late := range chargestream.Millis(20) {
 		if got, want := row.Utilization(hourKey).Revision, int(min(1+late, 9)); got != want {
 			t.Errorf("revision %d after %d late reports, want %d", got, late, want)
 		}
-		row.Merge(&tables.Hour{Transitions: []tables.Transition{{At: begin + late,
-			Arrival: closing + 1 + late, State: chargestream.StateFaulted}}})
+		row.Transitions = append(row.Transitions, tables.Transition{At: begin + late,
+			Arrival: closing + 1 + late, State: chargestream.StateFaulted})
 	}
 	onTime := tables.Hour{Transitions: []tables.Transition{{At: begin, Arrival: closing, State: 1}}}
 	if got := onTime.Utilization(hourKey).Revision; got != 1 {
@@ -128,7 +129,7 @@ func TestHourIsDueUntilItIsClosed(t *testing.T) {
 	if due := row.Due(hourKey); due != hourKey.End()+chargestream.Grace {
 		t.Errorf("due at %s", due)
 	}
-	row.Merge(&tables.Hour{Closed: true})
+	row.Closed = true
 	if due := row.Due(hourKey); due != 0 {
 		t.Errorf("closed, and due at %s", due)
 	}

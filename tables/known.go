@@ -2,33 +2,39 @@ package tables
 
 import "chargestream"
 
-// lateMoment is the moment from which a late fact is known: the end of the quarter hour in which
+// LateMoment is the moment from which a late fact is known: the end of the quarter hour in which
 // it arrived. It is zero for a timely one (docs/decisions/0010).
-func lateMoment(at, arrival chargestream.Millis) chargestream.Millis {
+func LateMoment(at, arrival chargestream.Millis) chargestream.Millis {
 	if arrival <= at+chargestream.Grace {
 		return 0
 	}
-	return billRaster(arrival)
+	return quarterAfter(arrival)
 }
 
-// billRaster rounds a moment up to chargestream.LateBill.
-func billRaster(at chargestream.Millis) chargestream.Millis {
+// quarterAfter rounds a moment up to chargestream.LateBill.
+func quarterAfter(at chargestream.Millis) chargestream.Millis {
 	if cut := at.Truncate(chargestream.LateBill); cut != at {
 		return cut + chargestream.LateBill
 	}
 	return at
 }
 
-// knownFrom is the moment from which a fact is known: the grace after it happened, or later where
+// KnownFrom is the moment from which a fact is known: the grace after it happened, or later where
 // it arrived later.
-func knownFrom(at, arrival chargestream.Millis) chargestream.Millis {
-	if late := lateMoment(at, arrival); late != 0 {
+func KnownFrom(at, arrival chargestream.Millis) chargestream.Millis {
+	if late := LateMoment(at, arrival); late != 0 {
 		return late
 	}
 	return at + chargestream.Grace
 }
 
-// orphanDue is when an end without a start is missed.
-func orphanDue(at, arrival chargestream.Millis) chargestream.Millis {
+// OrphanDue is when an end without a start is missed.
+func OrphanDue(at, arrival chargestream.Millis) chargestream.Millis {
 	return max(at, arrival) + chargestream.Grace
+}
+
+// OverdueAt is when a session without an end is called overdue: OverdueAfter its start, but not
+// before the start itself has been known for the grace, as the end may come right behind it.
+func OverdueAt(start, arrival chargestream.Millis) chargestream.Millis {
+	return max(start+chargestream.OverdueAfter, arrival+chargestream.Grace)
 }

@@ -1,136 +1,72 @@
 package tables_test
 
 import (
-	"slices"
 	"testing"
 
 	"chargestream"
 	"chargestream/tables"
 )
 
-const (
-	minute  = chargestream.Minute
-	quarter = chargestream.Quarter
-	hour    = chargestream.Hour
-)
-
-// issued are the moments of the invoices of a list.
-func issued(list []chargestream.Invoice) []chargestream.Millis {
-	var moments []chargestream.Millis
-	for i := range list {
-		moments = append(moments, list[i].IssuedAt)
-	}
-	return moments
-}
-
-// TestMoments is when the first bill of a session is made, by its two claims and their arrivals
-// (docs/decisions/0010, When a fact is known). A time of zero is a claim that never came.
-func TestMoments(t *testing.T) {
-	const none = chargestream.Millis(-1)
+// TestKnown is from when a fact of minute 60 is known, by its arrival, and when what is missing
+// beside it is missed (docs/decisions/0010, When a fact is known).
+func TestKnown(t *testing.T) {
+	const at = begin + hour
 	for _, c := range []struct {
-		name                         string
-		start, startCame, end, ended chargestream.Millis // minutes after begin
-		want                         chargestream.Millis
+		arrival, late, known, orphan chargestream.Millis // after begin
 	}{
-		{"timely", 0, 0, 60 * minute, 60 * minute, 70 * minute},
-		{"the end is under way for the grace", 0, 0, 60 * minute, 70 * minute, 70 * minute},
-		{"a ms more: the next quarter hour", 0, 0, 60 * minute, 70*minute + 1, 75 * minute},
-		{"on the quarter hour", 0, 0, 60 * minute, 75 * minute, 75 * minute},
-		{"a ms later: the one after", 0, 0, 60 * minute, 75*minute + 1, 90 * minute},
-		{"a day later", 0, 0, 60 * minute, 23*hour + 7*minute, 23*hour + quarter},
-		{"the start is late", 0, 71 * minute, 60 * minute, 60 * minute, 70 * minute},
-		{"both are late", 0, 91 * minute, 60 * minute, 91 * minute, 105 * minute},
-		{"the end is ahead of its clock", 0, 0, 60 * minute, 58 * minute, 70 * minute},
-		{"no end", 0, 0, none, none, 24 * hour},
-		{"no end, and the start came a day later", 0, 24 * hour, none, none, 24*hour + 10*minute},
-		{"no end, and the start was under way", 0, 5 * minute, none, none, 24 * hour},
-		{"no start", none, none, 60 * minute, 60 * minute, 70 * minute},
-		{"no start, and a late end", none, none, 60 * minute, 80 * minute, 90 * minute},
-		{"no start, and a late end in the raster", none, none, 60 * minute, 75 * minute,
-			85 * minute},
+		{hour, 0, 70 * minute, 70 * minute},
+		{58 * minute, 0, 70 * minute, 70 * minute},
+		{65 * minute, 0, 70 * minute, 75 * minute},
+		{70 * minute, 0, 70 * minute, 80 * minute},
+		{70*minute + 1, 75 * minute, 75 * minute, 80*minute + 1},
+		{75 * minute, 75 * minute, 75 * minute, 85 * minute},
+		{75*minute + 1, 90 * minute, 90 * minute, 85*minute + 1},
+		{day, day, day, day + 10*minute},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			row := &tables.Session{StationID: "st", Heard: begin + 3*chargestream.Day}
-			if c.start != none {
-				row.Merge(&tables.Session{Starts: []tables.Start{{At: begin + c.start,
-					Arrival: begin + c.startCame, ConnectorID: "1", UserID: "u"}}})
-			}
-			if c.end != none {
-				row.Merge(&tables.Session{Ends: []tables.End{{At: begin + c.end,
-					Arrival: begin + c.ended, Energy: wh(7000)}}})
-			}
-			list := historyOf(t, row, rated())
-			if len(list) == 0 || list[0].IssuedAt != begin+c.want {
-				t.Fatalf("%v, want %s", issued(list), begin+c.want)
-			}
-			want := holds()
-			switch {
-			case c.start == none:
-				want = holds(chargestream.HoldNoStart, chargestream.HoldUnknownUser)
-			case c.end == none:
-				want = holds(chargestream.HoldNotEnded)
-			case c.startCame == 71*minute: // the end is missed before the start is known
-				want = holds(chargestream.HoldNoStart, chargestream.HoldUnknownUser)
-			}
-			if !slices.Equal(list[0].HoldReasons, want) {
-				t.Errorf("%q, want %q", list[0].HoldReasons, want)
-			}
-			before, err := row.History("s", rated(), begin+c.want-1)
-			if err != nil || len(before) != 0 {
-				t.Errorf("a ms before: %s, %v", showBills(before), err)
-			}
-		})
+		arrival := begin + c.arrival
+		want := chargestream.Millis(0)
+		if c.late != 0 {
+			want = begin + c.late
+		}
+		if got := tables.LateMoment(at, arrival); got != want {
+			t.Errorf("arrived at %s: late from %s, want %s", arrival, got, want)
+		}
+		if got := tables.KnownFrom(at, arrival); got != begin+c.known {
+			t.Errorf("arrived at %s: known from %s, want %s", arrival, got, begin+c.known)
+		}
+		if got := tables.OrphanDue(at, arrival); got != begin+c.orphan {
+			t.Errorf("arrived at %s: missed from %s, want %s", arrival, got, begin+c.orphan)
+		}
+	}
+	for arrival, want := range map[chargestream.Millis]chargestream.Millis{0: day,
+		day - 10*minute: day, day - 10*minute + 1: day + 1, 2 * day: 2*day + 10*minute} {
+		if got := tables.OverdueAt(begin, begin+arrival); got != begin+want {
+			t.Errorf("a start that arrived at %s: overdue at %s, want %s", begin+arrival, got,
+				begin+want)
+		}
 	}
 }
 
-// TestCorrectionsComeInARaster holds that all that arrives late within a quarter hour is billed at
-// its end, together.
-func TestCorrectionsComeInARaster(t *testing.T) {
-	row := settled(0, 50*minute)
-	row.Ends[0].Energy, row.Starts[0].Meter = nil, wh(1000)
-	for i, arrival := range []chargestream.Millis{60*minute + 1, 67 * minute, 75 * minute,
-		75*minute + 1,
-		90 * minute} {
-		m := &chargestream.MeterValue{Time: begin + 5*minute*chargestream.Millis(i+1),
-			Energy: wh(int64(1000 + 100*(i+1)))}
-		row.Merge(&tables.Session{Quarters: []tables.Quarter{tables.QuarterOf(m, begin+arrival)}})
+// TestClaimsOfOneRecord holds that a start that was reported with the end is known with it.
+func TestClaimsOfOneRecord(t *testing.T) {
+	row := rowsOf(t, recordOf("s", 0, 60)).Sessions["s"]
+	if got := row.Starts[0].Known(); got != begin+70*minute {
+		t.Errorf("the start is known from %s", got)
 	}
-	list := historyOf(t, row, rated())
-	want := []chargestream.Millis{begin + 60*minute, begin + 75*minute, begin + 90*minute}
-	if !slices.Equal(issued(list), want) {
-		t.Fatalf("%s", showBills(list))
+	if got := row.Ends[0].Known(); got != begin+70*minute || row.Due() != got {
+		t.Errorf("the end is known from %s, the session is due at %s", got, row.Due())
 	}
-	var energy []chargestream.WattHours
-	for _, v := range list {
-		energy = append(energy, v.Energy)
-	}
-	if !slices.Equal(energy, []chargestream.WattHours{0, 300, 500}) {
-		t.Errorf("energy %v", energy)
+	row = rowsOf(t, later(recordOf("s", 60, 0), 60)).Sessions["s"]
+	if got := row.Ends[0].Known(); got != begin+70*minute {
+		t.Errorf("an end before the start is known from %s", got)
 	}
 }
 
-// TestTimelySamplesAreThereAtOnce holds that what came within the grace is in the first bill.
-func TestTimelySamplesAreThereAtOnce(t *testing.T) {
-	row := settled(0, 50*minute)
-	row.Ends[0].Energy, row.Starts[0].Meter = nil, wh(1000)
-	m := &chargestream.MeterValue{Time: begin + 44*minute, Energy: wh(5000)}
-	row.Merge(&tables.Session{Quarters: []tables.Quarter{tables.QuarterOf(m, begin+54*minute)}})
-	list := historyOf(t, row, rated())
-	if len(list) != 1 || list[0].Energy != 4000 || list[0].IssuedAt != begin+60*minute {
-		t.Errorf("%s", showBills(list))
-	}
-}
-
-// TestFirstToArriveCountsOfThoseKnown holds that a claim that arrived first, but is known later,
-// counts from then on.
-func TestFirstToArriveCountsOfThoseKnown(t *testing.T) {
-	row := settled(7000, hour)
-	// Arrives before the end that is timely, of a moment so far ahead that it is known after it.
-	addEnd(row, tables.End{At: begin + 65*minute, Arrival: begin + 59*minute, Energy: wh(8000)})
-	list := historyOf(t, row, rated())
-	if len(list) != 2 || list[0].Energy != 7000 || list[0].Status != chargestream.StatusIssued ||
-		list[1].Energy != 8000 || list[1].IssuedAt != begin+75*minute ||
-		!slices.Contains(list[1].HoldReasons, chargestream.HoldConflict) {
-		t.Errorf("%s", showBills(list))
+func TestSkewed(t *testing.T) {
+	for ahead, want := range map[chargestream.Millis]bool{0: false, -hour: false,
+		chargestream.SkewTolerance: false, chargestream.SkewTolerance + 1: true} {
+		if got := tables.Skewed(begin+ahead, begin); got != want {
+			t.Errorf("%d ms ahead: %v", ahead, got)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"chargestream"
 	"chargestream/codecs"
+	"chargestream/internal/lattice"
 )
 
 // ChargingPowerMin is the power from which on a connector counts as charging: what a vehicle's
@@ -54,27 +55,70 @@ type Quarter struct {
 	Sampled, Charging uint16
 }
 
-// QuarterOf is the envelope of one sample.
-func QuarterOf(m *chargestream.MeterValue, arrival chargestream.Millis) Quarter {
-	q := Quarter{Start: m.Time.Truncate(chargestream.Quarter), From: m.Time,
-		Late: lateMoment(m.Time, arrival), Named: m.SessionID != ""}
-	minute := (m.Time - q.Start) / chargestream.Minute
+// newQuarter is the envelope of one sample; late is the moment from which a late one is known, zero
+// for one that is timely.
+func newQuarter(m *chargestream.MeterValue, late chargestream.Millis) Quarter {
+	q := Quarter{Start: m.Time.Truncate(chargestream.Quarter), Late: late,
+		Named: m.SessionID != "", From: m.Time}
+	q.Add(m)
+	return q
+}
+
+// Add merges a sample of the same quarter hour into q.
+func (q *Quarter) Add(m *chargestream.MeterValue) {
+	q.From = lattice.Least(q.From, m.Time)
+	minute := int((m.Time - q.Start) / chargestream.Minute)
 	if m.Current != nil && *m.Current > 0 {
-		q.CurrentLow, q.CurrentPeak = *m.Current, *m.Current
-	}
-	if m.Energy != nil {
-		q.First = Reading{At: m.Time, Energy: *m.Energy}
-		q.Last, q.Min, q.Max = q.First, *m.Energy, *m.Energy
-		q.Minutes[minute] = q.First
+		q.CurrentLow = lattice.Least(q.CurrentLow, *m.Current)
+		q.CurrentPeak = max(q.CurrentPeak, *m.Current)
 	}
 	if m.Power != nil {
 		bit := uint16(1) << minute
-		q.Sampled, q.Peak = bit, max(*m.Power, 0)
+		q.Sampled |= bit
+		q.Peak = max(q.Peak, *m.Power)
 		if *m.Power >= ChargingPowerMin {
-			q.Charging, q.Low = bit, *m.Power
+			q.Charging |= bit
+			q.Low = lattice.Least(q.Low, *m.Power)
 		}
 	}
-	return q
+	if m.Energy != nil {
+		q.read(Reading{At: m.Time, Energy: *m.Energy}, minute)
+	}
+}
+
+// read merges a reading of the register.
+func (q *Quarter) read(r Reading, minute int) {
+	first := &q.Minutes[minute]
+	if first.At == 0 || compareReadings(&r, first) < 0 {
+		*first = r
+	}
+	if !q.HasEnergy() {
+		q.First, q.Last, q.Min, q.Max = r, r, r.Energy, r.Energy
+		return
+	}
+	if compareReadings(&r, &q.First) < 0 {
+		q.First = r
+	}
+	if compareReadings(&r, &q.Last) > 0 {
+		q.Last = r
+	}
+	q.Min, q.Max = min(q.Min, r.Energy), max(q.Max, r.Energy)
+}
+
+// addSampleTo merges a sample into the envelope of its quarter hour in a list.
+func addSampleTo(list []Quarter, m *chargestream.MeterValue, late chargestream.Millis) []Quarter {
+	key := Quarter{Start: m.Time.Truncate(chargestream.Quarter), Late: late,
+		Named: m.SessionID != ""}
+	for i := len(list) - 1; i >= 0; i-- {
+		switch c := compareQuarters(&list[i], &key); {
+		case c == 0:
+			list[i].Add(m)
+			return list
+		case c < 0:
+			return lattice.InsertAt(list, i+1, newQuarter(m, late))
+		}
+	}
+	return lattice.InsertAt(list, 0, newQuarter(m, late))
 }
 
 // HasEnergy tells whether any sample read the register.
@@ -82,10 +126,10 @@ func (q *Quarter) HasEnergy() bool { return q.First.At != 0 }
 
 // Merge joins another envelope of the same quarter into q.
 func (q *Quarter) Merge(o *Quarter) {
-	q.From = least(q.From, o.From)
+	q.From = lattice.Least(q.From, o.From)
 	q.Peak = max(q.Peak, o.Peak)
-	q.Low = least(q.Low, o.Low)
-	q.CurrentLow = least(q.CurrentLow, o.CurrentLow)
+	q.Low = lattice.Least(q.Low, o.Low)
+	q.CurrentLow = lattice.Least(q.CurrentLow, o.CurrentLow)
 	q.CurrentPeak = max(q.CurrentPeak, o.CurrentPeak)
 	q.Sampled |= o.Sampled
 	q.Charging |= o.Charging
@@ -111,18 +155,9 @@ func (q *Quarter) Merge(o *Quarter) {
 	q.Min, q.Max = min(q.Min, o.Min), max(q.Max, o.Max)
 }
 
-// ranBackwards tells whether the register fell within the quarter.
-func (q *Quarter) ranBackwards() bool {
+// RanBackwards tells whether the register fell within the quarter.
+func (q *Quarter) RanBackwards() bool {
 	return q.HasEnergy() && (q.Min < q.First.Energy || q.Max > q.Last.Energy)
-}
-
-// measure grows with every merge that changes what the envelope says of the register, so that
-// of two records made from the same envelope the later one can be told.
-func (q *Quarter) measure() int64 {
-	if !q.HasEnergy() {
-		return 1
-	}
-	return 2 + int64(q.Last.At-q.First.At) + int64(q.Max-q.Min)
 }
 
 func compareQuarters(a, b *Quarter) int {
@@ -139,7 +174,7 @@ func compareQuarters(a, b *Quarter) int {
 // boundQuarters keeps so many envelopes: those that are known first, so that what comes late never
 // takes the place of what was billed.
 func boundQuarters(list []Quarter, most int) []Quarter {
-	return bound(list, most, func(a, b *Quarter) int {
+	return lattice.Bound(list, most, func(a, b *Quarter) int {
 		return cmp.Or(cmp.Compare(a.Late, b.Late), compareQuarters(a, b))
 	})
 }

@@ -5,26 +5,26 @@ import (
 	"chargestream/codecs"
 )
 
-// Versions of the rows as they are written. A row of another version is refused: its table is
-// rebuilt by replay.
+// Layout is the version of the rows as a whole: tables that were written under another one are
+// built again from the inputs. Raise it with any of the versions below.
+const Layout = 3
+
+// Versions of the rows as they are written.
 const (
-	stationVersion  = 2
-	sessionVersion  = 2
-	hourVersion     = 2
-	hourPartVersion = 2
+	stationVersion = 3
+	sessionVersion = 3
+	hourVersion    = 3
 )
 
-// Bits of the flags byte of a pending session, of a session and of an hour.
+// Bits of the flags byte of an hour.
 const (
-	flagSettled = 1 << iota
-	_
-	flagVerdict
-	flagThrough
+	flagCoversEnd = 1 << iota
 	flagClosed
 )
 
-// slotTold is the bit of a connector's slot, behind the one that says that there is one.
-const slotTold = 2
+// quarterFlushed is the bit of a connector's open quarter, behind the one that says that there is
+// one.
+const quarterFlushed = 2
 
 func flag(on bool, bit byte) byte {
 	if on {
@@ -33,34 +33,14 @@ func flag(on bool, bit byte) byte {
 	return 0
 }
 
-// Append writes the row to buf[:0]; docs/format/station.md draws it.
+// Append appends the row to buf; docs/format/station.md draws it. The station's id is that of the
+// key.
 func (s *Station) Append(buf []byte) []byte {
 	w := codecs.NewWriter(buf, codecs.KindStation, stationVersion)
-	w.Text(string(s.ID))
 	w.Int(int64(s.LastSeen))
 	w.Uint(uint64(len(s.Connectors)))
 	for i := range s.Connectors {
 		s.Connectors[i].write(w, s.LastSeen)
-	}
-	w.Uint(uint64(len(s.Pending)))
-	for i := range s.Pending {
-		p := &s.Pending[i]
-		w.Text(string(p.ID))
-		w.Text(string(p.ConnectorID))
-		w.Int(int64(p.Start))
-		w.Int(int64(p.End))
-		w.Int(int64(p.Arrival))
-		w.Byte(flag(p.Settled, flagSettled))
-	}
-	w.Uint(uint64(len(s.Ticks)))
-	for i := range s.Ticks {
-		t := &s.Ticks[i]
-		w.Int(int64(t.At))
-		w.Text(string(t.ID))
-		if t.ID == "" {
-			w.Text(string(t.ConnectorID))
-			w.Int(int64(t.Hour / chargestream.Hour))
-		}
 	}
 	w.Uint(uint64(len(s.Skews)))
 	for i := range s.Skews {
@@ -90,39 +70,25 @@ func (c *Connector) write(w *codecs.Writer, seen chargestream.Millis) {
 	w.Text(string(c.Running.ID))
 	w.Text(string(c.Running.UserID))
 	w.Int(int64(c.LastEnd))
-	w.Int(int64(c.Boundary))
-	if c.Slot.From == 0 {
+	w.Int(int64(c.LastEdge))
+	if c.Open.From == 0 {
 		w.Byte(0)
 		return
 	}
-	w.Byte(1 | flag(c.SlotTold && !c.over(seen), slotTold))
-	w.Text(string(c.SlotSession))
-	c.Slot.write(w)
+	w.Byte(1 | flag(c.Flushed && !c.over(seen), quarterFlushed))
+	w.Text(string(c.OpenSession))
+	c.Open.write(w)
 }
 
-// DecodeStation reads what Append wrote.
-func DecodeStation(row []byte) (*Station, error) {
+// DecodeStation reads what Append wrote, of the row of a station.
+func DecodeStation(id chargestream.StationID, row []byte) (*Station, error) {
 	r, err := codecs.NewReader(row, codecs.KindStation, stationVersion)
 	if err != nil {
 		return nil, err
 	}
-	s := &Station{ID: chargestream.StationID(r.Text()), LastSeen: chargestream.Millis(r.Int())}
+	s := &Station{ID: id, LastSeen: chargestream.Millis(r.Int())}
 	for range r.Count() {
 		s.Connectors = append(s.Connectors, readConnector(r, s.LastSeen))
-	}
-	for range r.Count() {
-		s.Pending = append(s.Pending, Pending{ID: chargestream.SessionID(r.Text()),
-			ConnectorID: chargestream.ConnectorID(r.Text()),
-			Start:       chargestream.Millis(r.Int()), End: chargestream.Millis(r.Int()),
-			Arrival: chargestream.Millis(r.Int()), Settled: r.Byte()&flagSettled != 0})
-	}
-	for range r.Count() {
-		t := Tick{At: chargestream.Millis(r.Int()), ID: chargestream.SessionID(r.Text())}
-		if t.ID == "" {
-			t.ConnectorID = chargestream.ConnectorID(r.Text())
-			t.Hour = chargestream.Millis(r.Int()) * chargestream.Hour
-		}
-		s.Ticks = append(s.Ticks, t)
 	}
 	for range r.Count() {
 		d := SkewDay{Day: chargestream.Millis(r.Int()) * chargestream.Day}
@@ -150,38 +116,33 @@ func readConnector(r *codecs.Reader, seen chargestream.Millis) Connector {
 	c.Running.ID = chargestream.SessionID(r.Text())
 	c.Running.UserID = chargestream.UserID(r.Text())
 	c.LastEnd = chargestream.Millis(r.Int())
-	c.Boundary = chargestream.Millis(r.Int())
-	if slot := r.Byte(); slot != 0 {
-		c.SlotTold = slot&slotTold != 0
-		c.SlotSession = chargestream.SessionID(r.Text())
-		c.Slot = readQuarter(r)
+	c.LastEdge = chargestream.Millis(r.Int())
+	if open := r.Byte(); open != 0 {
+		c.Flushed = open&quarterFlushed != 0
+		c.OpenSession = chargestream.SessionID(r.Text())
+		c.Open = readQuarter(r)
 	}
 	return c
 }
 
-// Append writes the row to buf[:0]; docs/format/hour.md draws it.
+// Append appends the row to buf; docs/format/hour.md draws it.
 func (h *Hour) Append(buf []byte) []byte {
 	w := codecs.NewWriter(buf, codecs.KindHour, hourVersion)
-	h.write(w)
-	return w.Bytes()
-}
-
-func (h *Hour) write(w *codecs.Writer) {
-	w.Byte(flag(h.Through, flagThrough) | flag(h.Closed, flagClosed))
-	w.Int(int64(h.Heard))
-	h.Carry.write(w)
+	w.Byte(flag(h.CoversEnd, flagCoversEnd) | flag(h.Closed, flagClosed))
+	h.Opening.write(w)
 	w.Uint(uint64(len(h.Transitions)))
 	for i := range h.Transitions {
 		h.Transitions[i].write(w)
 	}
-	w.Uint(uint64(len(h.Stays)))
-	for i := range h.Stays {
-		h.Stays[i].write(w)
+	w.Uint(uint64(len(h.Sessions)))
+	for i := range h.Sessions {
+		h.Sessions[i].write(w)
 	}
-	w.Uint(uint64(len(h.Loads)))
-	for i := range h.Loads {
-		h.Loads[i].write(w)
+	w.Uint(uint64(len(h.Quarters)))
+	for i := range h.Quarters {
+		h.Quarters[i].write(w)
 	}
+	return w.Bytes()
 }
 
 func (t *Transition) write(w *codecs.Writer) {
@@ -202,62 +163,42 @@ func readTransition(r *codecs.Reader) Transition {
 	return t
 }
 
-func (s *Stay) write(w *codecs.Writer) {
+func (s *HourSession) write(w *codecs.Writer) {
 	w.Text(string(s.ID))
-	w.Uint(uint64(len(s.Begins)))
-	for _, b := range s.Begins {
-		w.Int(int64(b.At))
-		w.Int(int64(b.Arrival - b.At))
+	w.Uint(uint64(len(s.Starts)))
+	for _, c := range s.Starts {
+		w.Int(int64(c.At))
+		w.Int(int64(c.Arrival - c.At))
 	}
-	w.Int(int64(s.Heard))
-	w.Byte(flag(s.Whole, flagSettled))
-	s.Span.write(w)
-	s.Interval.write(w)
-}
-
-func (in *Interval) write(w *codecs.Writer) {
-	w.Int(int64(in.From))
-	if in.From == 0 {
+	w.Byte(flag(s.Decided, 1))
+	w.Int(int64(s.From))
+	if s.From == 0 {
 		return
 	}
-	w.Int(int64(in.To - in.From))
-	w.Int(int64(in.StartArrival - in.From))
-	w.Int(int64(in.EndArrival - in.To))
-	writeEnergy(w, in.StartMeter)
-	writeEnergy(w, in.EndEnergy)
-	writeEnergy(w, in.EndMeter)
-	w.Int(in.Measure)
-	w.Int(int64(in.Energy))
-	w.Int(int64(in.Due - in.To))
+	w.Int(int64(s.To - s.From))
+	w.Int(int64(s.StartArrival - s.From))
+	w.Int(int64(s.EndArrival - s.To))
+	w.Int(int64(s.Due - s.To))
+	w.Int(int64(s.Energy))
 }
 
-func readStay(r *codecs.Reader) Stay {
-	s := Stay{ID: chargestream.SessionID(r.Text())}
+func readHourSession(r *codecs.Reader) HourSession {
+	s := HourSession{ID: chargestream.SessionID(r.Text())}
 	for range r.Count() {
-		b := Begin{At: chargestream.Millis(r.Int())}
-		b.Arrival = b.At + chargestream.Millis(r.Int())
-		s.Begins = append(s.Begins, b)
+		c := HourStart{At: chargestream.Millis(r.Int())}
+		c.Arrival = c.At + chargestream.Millis(r.Int())
+		s.Starts = append(s.Starts, c)
 	}
-	s.Heard = chargestream.Millis(r.Int())
-	s.Whole = r.Byte() != 0
-	s.Span = readInterval(r)
-	s.Interval = readInterval(r)
+	s.Decided = r.Byte() != 0
+	if s.From = chargestream.Millis(r.Int()); s.From == 0 {
+		return s
+	}
+	s.To = s.From + chargestream.Millis(r.Int())
+	s.StartArrival = s.From + chargestream.Millis(r.Int())
+	s.EndArrival = s.To + chargestream.Millis(r.Int())
+	s.Due = s.To + chargestream.Millis(r.Int())
+	s.Energy = chargestream.WattHours(r.Int())
 	return s
-}
-
-func readInterval(r *codecs.Reader) Interval {
-	in := Interval{From: chargestream.Millis(r.Int())}
-	if in.From == 0 {
-		return in
-	}
-	in.To = in.From + chargestream.Millis(r.Int())
-	in.StartArrival = in.From + chargestream.Millis(r.Int())
-	in.EndArrival = in.To + chargestream.Millis(r.Int())
-	in.StartMeter, in.EndEnergy, in.EndMeter = readEnergy(r), readEnergy(r), readEnergy(r)
-	in.Measure = r.Int()
-	in.Energy = chargestream.WattHours(r.Int())
-	in.Due = in.To + chargestream.Millis(r.Int())
-	return in
 }
 
 // DecodeHour reads what Append wrote.
@@ -266,49 +207,18 @@ func DecodeHour(row []byte) (*Hour, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := readHour(r)
-	return h, r.Close()
-}
-
-func readHour(r *codecs.Reader) *Hour {
 	h := &Hour{}
 	flags := r.Byte()
-	h.Through, h.Closed = flags&flagThrough != 0, flags&flagClosed != 0
-	h.Heard = chargestream.Millis(r.Int())
-	h.Carry = readTransition(r)
+	h.CoversEnd, h.Closed = flags&flagCoversEnd != 0, flags&flagClosed != 0
+	h.Opening = readTransition(r)
 	for range r.Count() {
 		h.Transitions = append(h.Transitions, readTransition(r))
 	}
 	for range r.Count() {
-		h.Stays = append(h.Stays, readStay(r))
+		h.Sessions = append(h.Sessions, readHourSession(r))
 	}
 	for range r.Count() {
-		h.Loads = append(h.Loads, readQuarter(r))
+		h.Quarters = append(h.Quarters, readQuarter(r))
 	}
-	return h
-}
-
-// AppendPart writes the part, without its key, to buf[:0].
-func (p *HourPart) AppendPart(buf []byte) []byte {
-	w := codecs.NewWriter(buf, codecs.KindHourPart, hourPartVersion)
-	w.Text(string(p.Check))
-	w.Int(int64(p.Heard))
-	p.Row.write(w)
-	return w.Bytes()
-}
-
-// DecodeHourPart reads what AppendPart wrote; the key stands beside it in the topic.
-func DecodeHourPart(key string, value []byte) (*HourPart, error) {
-	k, err := ParseHourKey(key)
-	if err != nil {
-		return nil, err
-	}
-	r, err := codecs.NewReader(value, codecs.KindHourPart, hourPartVersion)
-	if err != nil {
-		return nil, err
-	}
-	p := &HourPart{Key: k, Check: chargestream.SessionID(r.Text()),
-		Heard: chargestream.Millis(r.Int())}
-	p.Row = *readHour(r)
-	return p, r.Close()
+	return h, r.Close()
 }

@@ -5,45 +5,59 @@ import (
 	"slices"
 
 	"chargestream"
+	"chargestream/internal/lattice"
 )
 
-// SessionQuartersMax bounds the quarter hours of one session: those of a week.
-const SessionQuartersMax = 7 * 24 * 4
-
-// Bounds of what a session keeps besides its quarter hours.
+// Bounds of a session row.
 const (
+	// SessionQuartersMax bounds the quarter hours of one session: those of a week.
+	SessionQuartersMax = 7 * 24 * 4
 	// SessionDecisionsMax: a bill about which more was decided is for a court.
 	SessionDecisionsMax = 32
-	// SessionTransitionsMax: the status reports of a month in which one comes every five minutes.
-	// What is beyond it is not looked at, and so makes no parking.
-	SessionTransitionsMax = 8192
 	// SessionSignedMax: begin and end, and one for each change of tariff. Each may have
 	// codecs.SignedBytesMax, of which JSON may write one byte as six.
 	SessionSignedMax = 6
 )
 
-// Session is the row of the sessions table, and a part of one.
+// Session is the row of the sessions table.
 type Session struct {
-	StationID chargestream.StationID
-	Starts    []Start   // the first to arrive counts
-	Ends      []End     // the first to arrive counts
-	Quarters  []Quarter // by Start: samples that name the session
-	// Low is the earliest moment that any claim told, LastStart the latest start, LastEnd the
-	// latest end, those included that are not kept: they bound the windows that were ever told of
-	// the session.
+	Starts   []Start   // the first to arrive counts
+	Ends     []End     // the first to arrive counts
+	Quarters []Quarter // by Start: samples that name the session
+	// Low is the earliest moment of any claim, LastStart the latest start, LastEnd the latest end,
+	// those included that are not kept: they bound the hours that have an entry of the session.
 	Low, LastStart, LastEnd chargestream.Millis
-	Verdict                 Verdict
-	Hours                   []SessionHour // by connector and Start: what the windows answered
-	Decisions               []Decision    // by arrival and id
-	Signed                  []Signed      // by time
-	// Heard is the moment up to which all that arrived is known.
-	Heard chargestream.Millis
-	// Told is the moment up to which documents were sent, Shift by how much their revisions are
-	// above their places in the list, and Seen the reference data that they were made by: see
-	// Bill. They are no facts.
-	Told  chargestream.Millis
-	Shift int
-	Seen  []Seen
+	Decisions               []Decision // by arrival and id
+	Signed                  []Signed   // by time
+	Marks
+}
+
+// Marks are how far the bill of a session has come. They depend on when timers fired, and are no
+// facts: Facts leaves them out.
+type Marks struct {
+	// BilledUpTo is the last moment up to which documents were made; zero for none.
+	BilledUpTo chargestream.Millis
+	// WakeAt is the first moment after BilledUpTo at which something that the session's hours hold
+	// is known; zero for none.
+	WakeAt chargestream.Millis
+	// RevisionOffset is by how much revisions of documents are above their places in the list:
+	// where a fact was read after the moment at which it is known, documents were sent in addition.
+	RevisionOffset int
+	// References are the reference data that the documents were made by.
+	References []Reference
+	// Documents is how many documents the list has, and Holds are the reasons that hold the last.
+	Documents int
+	Holds     []chargestream.HoldReason
+	// DuplicateOf is the first delivery of the same session, as the last document has it.
+	DuplicateOf chargestream.SessionID
+}
+
+// Reference is how many revisions of reference data a document was made by: of the registry entry
+// of the station, where Tariff is empty, else of that tariff. Revisions are never dropped, so the
+// number says which.
+type Reference struct {
+	Tariff    chargestream.TariffID
+	Revisions int
 }
 
 // Decision is a decision with its arrival.
@@ -60,25 +74,25 @@ func compareDecisions(a, b *Decision) int {
 }
 
 func compareCorrections(a, b *chargestream.Correction) int {
-	return cmp.Or(compareOptional(a.Energy, b.Energy), cmp.Compare(a.StartTime, b.StartTime),
-		cmp.Compare(a.EndTime, b.EndTime), cmp.Compare(a.UserID, b.UserID),
-		cmp.Compare(a.TariffID, b.TariffID))
+	return cmp.Or(lattice.CompareOptional(a.Energy, b.Energy),
+		cmp.Compare(a.StartTime, b.StartTime), cmp.Compare(a.EndTime, b.EndTime),
+		cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.TariffID, b.TariffID))
 }
 
-// mergeDecision adds a decision. The same id is the same decision: the one that arrived first.
-func mergeDecision(list []Decision, d Decision) []Decision {
-	for i := range list {
-		if list[i].DecisionID != d.DecisionID {
+// addDecision adds a decision. The same id is the same decision: the one that arrived first.
+func (s *Session) addDecision(d Decision) {
+	for i := range s.Decisions {
+		if s.Decisions[i].DecisionID != d.DecisionID {
 			continue
 		}
-		if compareDecisions(&list[i], &d) <= 0 {
-			return list
+		if compareDecisions(&s.Decisions[i], &d) <= 0 {
+			return
 		}
-		list = slices.Delete(list, i, i+1)
+		s.Decisions = slices.Delete(s.Decisions, i, i+1)
 		break
 	}
-	list = insertSorted(list, d, compareDecisions, func(_, _ *Decision) {})
-	return list[:min(len(list), SessionDecisionsMax)]
+	list := lattice.Insert(s.Decisions, d, compareDecisions, func(_, _ *Decision) {})
+	s.Decisions = list[:min(len(list), SessionDecisionsMax)]
 }
 
 // Signed is a signed meter value, byte for byte.
@@ -87,143 +101,34 @@ type Signed struct {
 	Text        string
 }
 
-func signedOf(text string, at, arrival chargestream.Millis) []Signed {
+// addSigned adds a signed value, and keeps the first and the last, as begin and end matter most.
+func (s *Session) addSigned(text string, at, arrival chargestream.Millis) {
 	if text == "" {
-		return nil
+		return
 	}
-	return []Signed{{At: at, Arrival: arrival, Text: text}}
+	s.Signed = lattice.Insert(s.Signed, Signed{At: at, Arrival: arrival, Text: text},
+		compareSigned, mergeSigned)
+	if most := SessionSignedMax / 2; len(s.Signed) > SessionSignedMax {
+		s.Signed = slices.Delete(s.Signed, most, len(s.Signed)-most)
+	}
 }
 
 func compareSigned(a, b *Signed) int {
 	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Text, b.Text))
 }
 
-func mergeSigned(into, from *Signed) { into.Arrival = least(into.Arrival, from.Arrival) }
-
-// Verdict tells whether a session is a copy of another.
-type Verdict struct {
-	// Known: the window of the session's start was asked.
-	Known bool
-	// DuplicateOf is the first delivery of the same session; its ID is empty where this is it.
-	DuplicateOf Origin
-	// Self is the session that a first delivery was found of, so that the row can be told from it.
-	Self chargestream.SessionID
+func mergeSigned(into, from *Signed) {
+	into.Arrival = lattice.Least(into.Arrival, from.Arrival)
 }
 
-// Origin is the first delivery of a session.
-type Origin struct {
-	Arrival chargestream.Millis
-	ID      chargestream.SessionID
-	At      chargestream.Millis // the start that both told
+func (s *Session) addStart(start Start) {
+	s.Starts = mergeStart(s.Starts, start)
+	s.Low, s.LastStart = lattice.Least(s.Low, start.At), max(s.LastStart, start.At)
 }
 
-func compareOrigins(a, b *Origin) int {
-	return cmp.Or(cmp.Compare(a.Arrival, b.Arrival), cmp.Compare(a.ID, b.ID),
-		cmp.Compare(a.At, b.At))
-}
-
-func (v *Verdict) merge(o *Verdict) {
-	v.Known = v.Known || o.Known
-	v.Self = least(v.Self, o.Self)
-	if o.DuplicateOf.ID != "" && (v.DuplicateOf.ID == "" ||
-		compareOrigins(&o.DuplicateOf, &v.DuplicateOf) < 0) {
-		v.DuplicateOf = o.DuplicateOf
-	}
-}
-
-// clear forgets a first delivery that turns out to be no earlier than the session itself: so the
-// row is the same whether the earlier start was known when the window was asked or not.
-func (v *Verdict) clear(starts []Start) {
-	if len(starts) == 0 || v.DuplicateOf.ID == "" {
-		return
-	}
-	own := Origin{Arrival: starts[0].Arrival, ID: v.Self, At: v.DuplicateOf.At}
-	if compareOrigins(&own, &v.DuplicateOf) < 0 {
-		v.Self, v.DuplicateOf = "", Origin{}
-	}
-}
-
-// Admit makes room for a part, or refuses it: a session is of one station, whose numbers another
-// station may use for sessions of its own. A station that told a start or an end counts before one
-// that told neither, and of two that did the first to be read.
-func (s *Session) Admit(part *Session) bool {
-	switch {
-	case part.StationID == "" || s.StationID == "" || part.StationID == s.StationID:
-		return true
-	case len(s.Starts)+len(s.Ends) > 0 || len(part.Starts)+len(part.Ends) == 0:
-		return false
-	}
-	*s = Session{}
-	return true
-}
-
-// Merge joins another part of the same session into s.
-func (s *Session) Merge(o *Session) {
-	s.StationID = least(s.StationID, o.StationID)
-	for _, start := range o.Starts {
-		s.Starts = mergeStart(s.Starts, start)
-		s.Low, s.LastStart = least(s.Low, start.At), max(s.LastStart, start.At)
-	}
-	for _, end := range o.Ends {
-		s.Ends = mergeEnd(s.Ends, end)
-		s.LastEnd = max(s.LastEnd, end.At)
-	}
-	s.Low, s.LastStart = least(s.Low, o.Low), max(s.LastStart, o.LastStart)
-	s.LastEnd = max(s.LastEnd, o.LastEnd)
-	for _, q := range o.Quarters {
-		s.Quarters = insertSorted(s.Quarters, q, compareQuarters, mergeQuarters)
-	}
-	s.Quarters = boundQuarters(s.Quarters, SessionQuartersMax)
-	s.Verdict.merge(&o.Verdict)
-	s.Verdict.clear(s.Starts)
-	s.mergeBilling(o)
-}
-
-func (s *Session) mergeBilling(o *Session) {
-	for _, h := range o.Hours {
-		s.Hours = insertSorted(s.Hours, h, compareSessionHours, mergeSessionHours)
-	}
-	s.boundHours()
-	for _, d := range o.Decisions {
-		s.Decisions = mergeDecision(s.Decisions, d)
-	}
-	for _, v := range o.Signed {
-		s.Signed = insertSorted(s.Signed, v, compareSigned, mergeSigned)
-	}
-	s.Heard, s.Told = max(s.Heard, o.Heard), max(s.Told, o.Told)
-	s.Shift = max(s.Shift, o.Shift)
-	s.boundSigned()
-}
-
-// boundSigned keeps the signed values within what an invoice may hold: the first and the last, as
-// begin and end matter most.
-func (s *Session) boundSigned() {
-	if most := SessionSignedMax / 2; len(s.Signed) > SessionSignedMax {
-		s.Signed = slices.Delete(s.Signed, most, len(s.Signed)-most)
-	}
-}
-
-// boundHours keeps the answers of the windows within what a row may hold.
-func (s *Session) boundHours() {
-	transitions, loads := SessionTransitionsMax, 2*SessionQuartersMax
-	overlaps := 16 * SessionOverlapsMax
-	for i := range s.Hours {
-		h := &s.Hours[i]
-		h.Transitions = h.Transitions[:min(len(h.Transitions), transitions)]
-		h.Loads = h.Loads[:min(len(h.Loads), loads)]
-		h.Overlaps = h.Overlaps[:min(len(h.Overlaps), overlaps)]
-		transitions, loads = transitions-len(h.Transitions), loads-len(h.Loads)
-		overlaps -= len(h.Overlaps)
-	}
-}
-
-// Transitions is how many status reports the windows answered with.
-func (s *Session) Transitions() int {
-	n := 0
-	for i := range s.Hours {
-		n += len(s.Hours[i].Transitions)
-	}
-	return n
+func (s *Session) addEnd(end End) {
+	s.Ends = mergeEnd(s.Ends, end)
+	s.LastEnd = max(s.LastEnd, end.At)
 }
 
 // ConnectorID is where the session was: what its start says, else its end; empty for neither.
@@ -237,42 +142,229 @@ func (s *Session) ConnectorID() chargestream.ConnectorID {
 	return ""
 }
 
+// connectors are those that the session's starts name, each once; without a start that of the end
+// if a decision set a time.
+func (s *Session) connectors() []chargestream.ConnectorID {
+	if id := s.ConnectorID(); len(s.Starts) == 0 && id != "" && s.timed() {
+		return []chargestream.ConnectorID{id}
+	}
+	var list []chargestream.ConnectorID
+	for i := range s.Starts {
+		if id := s.Starts[i].ConnectorID; !slices.Contains(list, id) {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// touched is which hours have an entry of a session: those windows of each of those connectors.
+type touched struct {
+	connectors []chargestream.ConnectorID
+	windows    []chargestream.Millis
+}
+
+func (s *Session) touched() touched { return touched{s.connectors(), s.Windows()} }
+
+func (t *touched) has(connector chargestream.ConnectorID, start chargestream.Millis) bool {
+	_, ok := slices.BinarySearch(t.windows, start)
+	return ok && slices.Contains(t.connectors, connector)
+}
+
+// timed tells whether a decision set a time of the session.
+func (s *Session) timed() bool {
+	return slices.ContainsFunc(s.Decisions, func(d Decision) bool {
+		return d.Correction.StartTime != 0 || d.Correction.EndTime != 0
+	})
+}
+
+// Windows are the starts of all hours that the session touches, by any of its claims and of the
+// times that were decided.
+func (s *Session) Windows() []chargestream.Millis {
+	return windowsOf(s.bounds())
+}
+
+// bounds are the earliest moment of any claim or decision, the latest start and the latest end.
+func (s *Session) bounds() (low, start, end chargestream.Millis) {
+	low, start, end = s.Low, s.LastStart, s.LastEnd
+	for i := range s.Decisions {
+		c := &s.Decisions[i].Correction
+		low = lattice.Least(low, c.StartTime)
+		start, end = max(start, c.StartTime), max(end, c.EndTime)
+	}
+	return low, start, end
+}
+
+// windowsOf are the starts of the hours from low to the last start and to before the last end:
+// what ends where an hour begins does not touch it. Of more than SessionSpanMax they are the last,
+// and the first one: a start with a wrong date must not push the real hours out.
+func windowsOf(low, start, end chargestream.Millis) []chargestream.Millis {
+	if low == 0 {
+		return nil
+	}
+	last := max(start, end)
+	first := low.Truncate(chargestream.Hour)
+	list := []chargestream.Millis{first}
+	from := max(first+chargestream.Hour,
+		(last - chargestream.SessionSpanMax).Truncate(chargestream.Hour))
+	for hour := from; hour <= last; hour += chargestream.Hour {
+		if hour <= start || hour < end {
+			list = append(list, hour)
+		}
+	}
+	return list
+}
+
+// within is the session as an hour of a connector holds it. Its share of the energy is set when
+// the row is flushed.
+func (s *Session) within(id chargestream.SessionID, connector chargestream.ConnectorID,
+	hour chargestream.Millis) HourSession {
+	in := HourSession{ID: id, Decided: s.timed()}
+	for i := range s.Starts {
+		c := &s.Starts[i]
+		if c.ConnectorID == connector && c.At.Truncate(chargestream.Hour) == hour {
+			in.Starts = append(in.Starts, HourStart{At: c.At, Arrival: c.Arrival})
+		}
+	}
+	if s.Both() && s.Starts[0].ConnectorID == connector {
+		start, end := &s.Starts[0], &s.Ends[0]
+		in.From, in.To = start.At, max(end.At, start.At)
+		in.StartArrival, in.EndArrival = start.Arrival, end.Arrival
+		in.Due = s.Due()
+	}
+	return in
+}
+
+// Both tells whether a start and an end arrived.
+func (s *Session) Both() bool { return len(s.Starts) > 0 && len(s.Ends) > 0 }
+
+// Due is when the session is settled, by the claims that count, of which there must be both.
+func (s *Session) Due() chargestream.Millis { return max(s.Starts[0].Known(), s.Ends[0].Known()) }
+
+// claimMoments gives the moments from which the session's claims are known.
+func (s *Session) claimMoments(add func(chargestream.Millis)) {
+	for i := range s.Starts {
+		add(s.Starts[i].Known())
+	}
+	for i := range s.Ends {
+		add(s.Ends[i].Known())
+	}
+	if s.Both() {
+		add(s.Due())
+	}
+}
+
+// wakeAt has the session billed again at a moment, if it was not billed up to it.
+func (s *Session) wakeAt(at chargestream.Millis) {
+	if at > s.BilledUpTo {
+		s.WakeAt = lattice.Least(s.WakeAt, at)
+	}
+}
+
+// Moments gives the moments at which a document may be due, or may change, by what the session's
+// own row holds. A claim or a decision adds no moment from before its arrival, as what was sent by
+// then stands.
+func (s *Session) Moments(add func(chargestream.Millis)) {
+	for i := range s.Starts {
+		c := &s.Starts[i]
+		add(c.Known())
+		if at := OverdueAt(c.At, c.Arrival); len(s.Ends) == 0 || s.Ends[0].Arrival > at {
+			add(at)
+		}
+	}
+	for i := range s.Ends {
+		c := &s.Ends[i]
+		add(c.Known())
+		if at := OrphanDue(c.At, c.Arrival); len(s.Starts) == 0 || s.Starts[0].Arrival > at {
+			add(at)
+		}
+	}
+	for i := range s.Decisions {
+		d := &s.Decisions[i]
+		add(d.Arrival)
+		if due := d.Correction.EndTime + chargestream.Grace; due > d.Arrival {
+			add(due)
+		}
+		if due := OverdueAt(d.Correction.StartTime, d.Correction.StartTime); due > d.Arrival {
+			add(due)
+		}
+	}
+	for i := range s.Signed {
+		add(KnownFrom(s.Signed[i].At, s.Signed[i].Arrival))
+	}
+	ended := s.EndKnown()
+	if ended == 0 {
+		return // before an end is known no document depends on samples
+	}
+	for i := range s.Quarters {
+		if at := s.Quarters[i].Late; at > ended {
+			add(at)
+		}
+	}
+}
+
+// FirstDue is a moment before which no document can be due; zero: none ever is.
+func (s *Session) FirstDue() chargestream.Millis {
+	var due chargestream.Millis
+	for i := range s.Starts {
+		due = lattice.Least(due, OverdueAt(s.Starts[i].At, s.Starts[i].Arrival))
+	}
+	for i := range s.Ends {
+		due = lattice.Least(due, s.Ends[i].At+chargestream.Grace)
+	}
+	for i := range s.Decisions {
+		c := &s.Decisions[i].Correction
+		if c.EndTime != 0 {
+			due = lattice.Least(due, c.EndTime+chargestream.Grace)
+		}
+		if c.StartTime != 0 {
+			due = lattice.Least(due, OverdueAt(c.StartTime, c.StartTime))
+		}
+	}
+	return due
+}
+
+// EndKnown is the first moment at which an end is known, reported or decided; zero for never.
+// Before it no document depends on samples, reports and other sessions.
+func (s *Session) EndKnown() chargestream.Millis {
+	var known chargestream.Millis
+	for i := range s.Ends {
+		known = lattice.Least(known, s.Ends[i].Known())
+	}
+	for i := range s.Decisions {
+		if d := &s.Decisions[i]; d.Correction.EndTime != 0 {
+			known = lattice.Least(known, d.Arrival)
+		}
+	}
+	return known
+}
+
+// NextDue is the first moment after BilledUpTo at which a document may be due or may change; zero
+// for none.
+func (s *Session) NextDue() chargestream.Millis {
+	due := s.WakeAt
+	first := s.FirstDue()
+	if first == 0 {
+		return due
+	}
+	s.Moments(func(at chargestream.Millis) {
+		if at >= first && at > s.BilledUpTo {
+			due = lattice.Least(due, at)
+		}
+	})
+	return due
+}
+
 // Phase is how far the session has come.
 func (s *Session) Phase() chargestream.SessionPhase {
 	switch {
 	case len(s.Starts) == 0:
 		return chargestream.PhaseOrphan
-	case len(s.Ends) == 0 && s.overdue():
+	case len(s.Ends) == 0 && s.Documents > 0:
 		return chargestream.PhaseOverdue
 	case len(s.Ends) == 0:
 		return chargestream.PhaseActive
-	case s.Heard >= s.due():
+	case s.BilledUpTo >= s.Due():
 		return chargestream.PhaseSettled
 	}
 	return chargestream.PhaseEnded
-}
-
-// due is when the session is settled, if both its start and its end are known.
-func (s *Session) due() chargestream.Millis { return max(s.Starts[0].known(), s.Ends[0].known()) }
-
-// overdue tells whether the session's end is missed.
-func (s *Session) overdue() bool {
-	return len(s.Ends) == 0 && s.Heard >= overdueAt(s.Starts[0].At, s.Starts[0].Arrival)
-}
-
-// State is the session as the views tell it. What holds its bill is in its invoice.
-func (s *Session) State(id chargestream.SessionID) chargestream.SessionState {
-	state := chargestream.SessionState{SessionID: id, StationID: s.StationID,
-		ConnectorID: s.ConnectorID(), Phase: s.Phase(), DuplicateOf: s.Verdict.DuplicateOf.ID}
-	if len(s.Starts) > 0 {
-		state.UserID, state.StartTime = s.Starts[0].UserID, s.Starts[0].At
-	}
-	if len(s.Ends) > 0 {
-		state.EndTime, state.EndReason = s.Ends[0].At, s.Ends[0].Reason
-	}
-	if e := s.meter().energy(); e.known {
-		state.Energy, state.Estimated = &e.total, e.estimated
-	}
-	state.HoldReasons = s.doubts()
-	return state
 }

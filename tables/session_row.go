@@ -5,11 +5,9 @@ import (
 	"chargestream/codecs"
 )
 
-// Append writes the row to buf[:0]; docs/format/session.md draws it.
+// Append appends the row to buf; docs/format/session.md draws it.
 func (s *Session) Append(buf []byte) []byte {
 	w := codecs.NewWriter(buf, codecs.KindSession, sessionVersion)
-	w.Text(string(s.StationID))
-	w.Byte(flag(s.Verdict.Known, flagVerdict))
 	w.Uint(uint64(len(s.Starts)))
 	for i := range s.Starts {
 		s.Starts[i].write(w)
@@ -25,28 +23,6 @@ func (s *Session) Append(buf []byte) []byte {
 	w.Int(int64(s.Low))
 	w.Int(int64(s.LastStart - s.Low))
 	w.Int(int64(s.LastEnd - s.Low))
-	w.Text(string(s.Verdict.DuplicateOf.ID))
-	w.Int(int64(s.Verdict.DuplicateOf.Arrival))
-	w.Int(int64(s.Verdict.DuplicateOf.At))
-	w.Text(string(s.Verdict.Self))
-	w.Int(int64(s.Heard))
-	w.Int(int64(s.Told))
-	w.Int(int64(s.Shift))
-	w.Uint(uint64(len(s.Seen)))
-	for i := range s.Seen {
-		w.Text(s.Seen[i].Key)
-		w.Uint(uint64(s.Seen[i].Registry))
-		w.Uint(uint64(s.Seen[i].Tariffs))
-	}
-	s.writeBilling(w)
-	return w.Bytes()
-}
-
-func (s *Session) writeBilling(w *codecs.Writer) {
-	w.Uint(uint64(len(s.Hours)))
-	for i := range s.Hours {
-		s.Hours[i].write(w)
-	}
 	w.Uint(uint64(len(s.Decisions)))
 	for i := range s.Decisions {
 		s.Decisions[i].write(w)
@@ -58,6 +34,40 @@ func (s *Session) writeBilling(w *codecs.Writer) {
 		w.Int(int64(v.Arrival - v.At))
 		w.Text(v.Text)
 	}
+	s.Marks.write(w)
+	return w.Bytes()
+}
+
+func (m *Marks) write(w *codecs.Writer) {
+	w.Int(int64(m.BilledUpTo))
+	w.Int(int64(m.WakeAt))
+	w.Int(int64(m.RevisionOffset))
+	w.Uint(uint64(len(m.References)))
+	for i := range m.References {
+		w.Text(string(m.References[i].Tariff))
+		w.Uint(uint64(m.References[i].Revisions))
+	}
+	w.Uint(uint64(m.Documents))
+	w.Uint(uint64(len(m.Holds)))
+	for _, reason := range m.Holds {
+		w.Text(string(reason))
+	}
+	w.Text(string(m.DuplicateOf))
+}
+
+func readMarks(r *codecs.Reader) Marks {
+	m := Marks{BilledUpTo: chargestream.Millis(r.Int()), WakeAt: chargestream.Millis(r.Int()),
+		RevisionOffset: int(r.Int())}
+	for range r.Count() {
+		m.References = append(m.References,
+			Reference{Tariff: chargestream.TariffID(r.Text()), Revisions: int(r.Uint())})
+	}
+	m.Documents = int(r.Uint())
+	for range r.Count() {
+		m.Holds = append(m.Holds, chargestream.HoldReason(r.Text()))
+	}
+	m.DuplicateOf = chargestream.SessionID(r.Text())
+	return m
 }
 
 // DecodeSession reads what Append wrote.
@@ -66,38 +76,22 @@ func DecodeSession(row []byte) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{StationID: chargestream.StationID(r.Text())}
-	s.Verdict.Known = r.Byte()&flagVerdict != 0
+	s := &Session{}
 	for range r.Count() {
 		s.Starts = append(s.Starts, readStart(r))
 	}
 	for range r.Count() {
 		s.Ends = append(s.Ends, readEnd(r))
 	}
-	for range r.Count() {
-		s.Quarters = append(s.Quarters, readQuarter(r))
+	if n := r.Count(); n > 0 {
+		s.Quarters = make([]Quarter, 0, min(n, SessionQuartersMax))
+		for range n {
+			s.Quarters = append(s.Quarters, readQuarter(r))
+		}
 	}
 	s.Low = chargestream.Millis(r.Int())
 	s.LastStart = s.Low + chargestream.Millis(r.Int())
 	s.LastEnd = s.Low + chargestream.Millis(r.Int())
-	s.Verdict.DuplicateOf.ID = chargestream.SessionID(r.Text())
-	s.Verdict.DuplicateOf.Arrival = chargestream.Millis(r.Int())
-	s.Verdict.DuplicateOf.At = chargestream.Millis(r.Int())
-	s.Verdict.Self = chargestream.SessionID(r.Text())
-	s.Heard, s.Told = chargestream.Millis(r.Int()), chargestream.Millis(r.Int())
-	s.Shift = int(r.Int())
-	for range r.Count() {
-		s.Seen = append(s.Seen, Seen{Key: r.Text(), Registry: int(r.Uint()),
-			Tariffs: int(r.Uint())})
-	}
-	s.readBilling(r)
-	return s, r.Close()
-}
-
-func (s *Session) readBilling(r *codecs.Reader) {
-	for range r.Count() {
-		s.Hours = append(s.Hours, readSessionHour(r))
-	}
 	for range r.Count() {
 		s.Decisions = append(s.Decisions, readDecision(r))
 	}
@@ -107,48 +101,11 @@ func (s *Session) readBilling(r *codecs.Reader) {
 		v.Text = r.Text()
 		s.Signed = append(s.Signed, v)
 	}
+	s.Marks = readMarks(r)
+	return s, r.Close()
 }
 
-func (h *SessionHour) write(w *codecs.Writer) {
-	w.Text(string(h.ConnectorID))
-	w.Int(int64(h.Start / chargestream.Hour))
-	w.Int(int64(h.Answered))
-	w.Uint(uint64(len(h.Transitions)))
-	for i := range h.Transitions {
-		h.Transitions[i].write(w)
-	}
-	w.Uint(uint64(len(h.Loads)))
-	for i := range h.Loads {
-		h.Loads[i].write(w)
-	}
-	w.Uint(uint64(len(h.Overlaps)))
-	for i := range h.Overlaps {
-		w.Text(string(h.Overlaps[i].ID))
-		h.Overlaps[i].Interval.write(w)
-		w.Byte(flag(h.Overlaps[i].Copy, 1))
-	}
-}
-
-func readSessionHour(r *codecs.Reader) SessionHour {
-	h := SessionHour{ConnectorID: chargestream.ConnectorID(r.Text())}
-	h.Start = chargestream.Millis(r.Int()) * chargestream.Hour
-	h.Answered = chargestream.Millis(r.Int())
-	for range r.Count() {
-		h.Transitions = append(h.Transitions, readTransition(r))
-	}
-	for range r.Count() {
-		h.Loads = append(h.Loads, readQuarter(r))
-	}
-	for range r.Count() {
-		id := chargestream.SessionID(r.Text())
-		o := Overlap{ID: id, Interval: readInterval(r)}
-		o.Copy = r.Byte() != 0
-		h.Overlaps = append(h.Overlaps, o)
-	}
-	return h
-}
-
-// write writes a decision without its station, which is that of the row.
+// write writes a decision without its station and session, which are those of the row.
 func (d *Decision) write(w *codecs.Writer) {
 	w.Int(int64(d.Arrival))
 	w.Int(int64(d.Time - d.Arrival))

@@ -37,7 +37,7 @@ func (c *Connector) state(seen chargestream.Millis) chargestream.ConnectorState 
 	if v.State == chargestream.StateOccupied {
 		v.Charging = activity == chargestream.ActivityCharging
 		if p := c.Meter.Power; p != nil && c.Meter.Time >= v.Since &&
-			seen-c.Meter.Time <= sampleHold*chargestream.Minute {
+			seen-c.Meter.Time <= SampleHold*chargestream.Minute {
 			v.Charging = *p >= ChargingPowerMin
 		}
 	}

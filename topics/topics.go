@@ -1,6 +1,6 @@
 // Package topics is the one register of every topic: its name, what its key is, how long it is
-// kept and what is promised of it. A name that is kept by a broker is never edited, only
-// succeeded by another.
+// kept and what is promised of it. A name that brokers have is never edited: another succeeds it,
+// and it is retired.
 //
 // It refuses to know what a broker is and what the bytes of a record mean.
 package topics
@@ -12,7 +12,7 @@ import (
 	"chargestream/codecs"
 )
 
-// Inputs: what stations say, and the reference data of the operator.
+// Inputs: what stations report, and the decisions and the reference data of the operator.
 const (
 	StationStatus    = "station-status"
 	ChargingSessions = "charging-sessions"
@@ -31,33 +31,34 @@ const (
 	DeadLetters = "dead-letters"
 )
 
-// Internal topics: how the tables hand parts to each other.
+// Groups: the consumer groups. The table of a group's name is the one that goka knows.
 const (
-	SessionParts = "session-parts"
-	HourParts    = "hour-parts"
+	GroupStations = "stations"
+	GroupTariffs  = "tariffs"
 )
 
-// Groups: the consumer groups, and the names of their tables without goka's suffix.
+// Tables: those of the stations group, which are partitioned by station, and the tariffs.
 const (
-	GroupReference = "reference"
-	GroupStations  = "stations"
-	GroupSessions  = "sessions"
-	GroupHours     = "hours"
+	TableStations = GroupStations
+	TableRegistry = "registry"
+	TableSessions = "sessions"
+	TableHours    = "hours"
+	TableTariffs  = GroupTariffs
 )
 
-// TableSuffix is what goka appends to a group's name to name its table's topic.
+// TableSuffix is what goka appends to a table's name to name its topic.
 const TableSuffix = "-table"
 
 // ClockSuffix is appended to a group's name to name the topic of its clock records.
 const ClockSuffix = "-clock"
 
-// Table is the topic of a group's table: its changelog, compacted.
-func Table(group string) string { return group + TableSuffix }
+// Table is the topic of a table: its changelog, compacted.
+func Table(name string) string { return name + TableSuffix }
 
 // Clock is the topic of a group's clock records, which move idle partitions on.
 func Clock(group string) string { return group + ClockSuffix }
 
-// Header names. Each is part of the contract with whoever reads or writes the topics.
+// Header names. Each is part of the contract with all who read or write the topics.
 const (
 	// HeaderArrival is the arrival time, RFC 3339; without it the record's timestamp counts.
 	HeaderArrival = "arrival-time"
@@ -74,7 +75,7 @@ const (
 	HeaderRedriven = "redriven"
 )
 
-// Kind tells who writes a topic and who may read it.
+// Kind is who writes a topic, and who may read it.
 type Kind string
 
 // The kinds of topic.
@@ -109,7 +110,8 @@ type Topic struct {
 	// CompactionLag is how long a record of a compacted topic is kept although a newer one has its
 	// key; zero: not at all.
 	CompactionLag time.Duration
-	// LagBudget is how far behind its processor may be before somebody is woken; zero: no promise.
+	// LagBudget is how far behind its processor may be before an operator is woken; zero: no
+	// promise.
 	LagBudget time.Duration
 	// Freshness is how soon, at the 99th percentile, a record shows in a view; zero: no promise.
 	Freshness time.Duration
@@ -124,7 +126,7 @@ type Topic struct {
 // RecordBytesMax bounds an input record: a meter value is 200 bytes, a registry entry a few KiB.
 const RecordBytesMax = 64 << 10
 
-// All is the register, in the order in which the data walks.
+// All is the register: inputs, tables and what is derived of them.
 func All() []Topic {
 	return []Topic{
 		input(StationStatus, codecs.DecodeStatus, 7*day, 10*time.Second, 2*time.Second),
@@ -134,19 +136,23 @@ func All() []Topic {
 		input(BillingDecisions, codecs.DecodeDecision, 0, 30*time.Second, 5*time.Second),
 		reference(Stations, "station_id"),
 		reference(Tariffs, "tariff_id"),
-		internal(HourParts, "station/connector/window_start", 30*day),
-		internal(SessionParts, "session_id", 30*day),
-		internal(Clock(GroupStations), "none; the partition is meant", 400*day),
-		internal(Clock(GroupHours), "none; the partition is meant", 400*day),
-		table(GroupReference, "station_id or tariff_id"),
-		table(GroupStations, "station_id"),
-		table(GroupHours, "station/connector/window_start"),
-		table(GroupSessions, "session_id"),
+		internal(Clock(GroupStations), "none; a record is for its partition", 400*day),
+		table(TableStations, "station_id"),
+		table(TableRegistry, "station_id"),
+		table(TableSessions, "station/session_id"),
+		table(TableHours, "station/connector/window_start"),
+		table(TableTariffs, "tariff_id"),
 		derived(Utilization, "station/connector/window_start", CleanupCompact, 0),
 		derived(Invoices, "invoice_id", CleanupCompact, 0),
 		derived(Anomalies, "anomaly_id", CleanupCompact, 0),
 		derived(DeadLetters, "as it came", CleanupDelete, 90*day),
 	}
+}
+
+// Retired are the topics of earlier versions of the program that nothing reads any more. They may
+// be deleted once "run" has rebuilt the tables.
+func Retired() []string {
+	return []string{"hour-parts", "session-parts", "hours-clock", "reference-table"}
 }
 
 // Lookup is the entry of a name; ok is false for a name that the register does not have.
@@ -166,8 +172,8 @@ func input(name string, decode func([]byte) (chargestream.Event, error),
 		Copartitioned: true, RecordBytesMax: RecordBytesMax}
 }
 
-// referenceLag is as long as sessions are kept: the history of reference data that their bills rest
-// on can be made again from the topics for as long.
+// referenceLag is as long as sessions are kept: for as long the history of the reference data that
+// their bills rest on can be rebuilt from the topics.
 const referenceLag = 400 * day
 
 func reference(name, key string) Topic {
@@ -180,8 +186,8 @@ func internal(name, key string, keep time.Duration) Topic {
 		Retention: keep, Copartitioned: true}
 }
 
-func table(group, key string) Topic {
-	return Topic{Name: Table(group), Kind: KindTable, Key: key, Cleanup: CleanupCompact,
+func table(name, key string) Topic {
+	return Topic{Name: Table(name), Kind: KindTable, Key: key, Cleanup: CleanupCompact,
 		Copartitioned: true}
 }
 

@@ -10,22 +10,22 @@ import (
 	"chargestream/topics"
 )
 
-// legal is a name that Kafka takes and that is told apart in a metric: dots and underscores are
-// not, as Kafka writes both as an underscore there.
+// legal is a name that Kafka takes and whose metrics are its own: Kafka writes dots and underscores
+// alike as underscores there.
 var legal = regexp.MustCompile(`^[a-z]([a-z-]{0,247}[a-z])?$`)
 
 func TestRegister(t *testing.T) {
 	seen := map[string]bool{}
 	for _, topic := range topics.All() {
 		if !legal.MatchString(topic.Name) || seen[topic.Name] {
-			t.Errorf("%q is no name, or stands twice", topic.Name)
+			t.Errorf("%q is no name, or comes twice", topic.Name)
 		}
 		seen[topic.Name] = true
 		if topic.Key == "" {
-			t.Errorf("%s: nobody knows what its key is", topic.Name)
+			t.Errorf("%s: nothing says what its key is", topic.Name)
 		}
-		// A compacted topic is kept for ever, and one that is not must end some day; but what was
-		// decided about bills is part of them.
+		// Compacted topics are kept for ever, and of the others only the decisions: they are part
+		// of the bills.
 		forEver := topic.Cleanup == topics.CleanupCompact || topic.Name == topics.BillingDecisions
 		if forEver != (topic.Retention == 0) {
 			t.Errorf("%s: cleanup %s, kept for %s", topic.Name, topic.Cleanup, topic.Retention)
@@ -51,19 +51,43 @@ func TestRegister(t *testing.T) {
 	}
 }
 
-// TestNames holds the names that a broker keeps: one that differs is another topic, and the data
-// under the old name is lost to whoever reads it.
+// TestNames holds the names that brokers have: one that differs is another topic, and the data
+// under the old name is lost to its readers.
 func TestNames(t *testing.T) {
 	var names []string
 	for _, topic := range topics.All() {
 		names = append(names, topic.Name)
 	}
 	want := []string{"station-status", "charging-sessions", "meter-values", "heartbeats",
-		"billing-decisions", "stations", "tariffs", "hour-parts", "session-parts",
-		"stations-clock", "hours-clock", "reference-table", "stations-table", "hours-table",
-		"sessions-table", "utilization", "invoices", "anomalies", "dead-letters"}
+		"billing-decisions", "stations", "tariffs", "stations-clock", "stations-table",
+		"registry-table", "sessions-table", "hours-table", "tariffs-table", "utilization",
+		"invoices", "anomalies", "dead-letters"}
 	if !slices.Equal(names, want) {
 		t.Errorf("topics %q\nwant %q", names, want)
+	}
+}
+
+// TestRetired: a topic that is in use is not retired, or an operator would delete it.
+func TestRetired(t *testing.T) {
+	want := []string{"hour-parts", "session-parts", "hours-clock", "reference-table"}
+	if got := topics.Retired(); !slices.Equal(got, want) {
+		t.Errorf("retired %q, want %q", got, want)
+	}
+	for _, name := range topics.Retired() {
+		if _, ok := topics.Lookup(name); ok {
+			t.Errorf("%s is in use and retired", name)
+		}
+	}
+}
+
+// TestTables: each table has its changelog in the register.
+func TestTables(t *testing.T) {
+	for _, name := range []string{topics.TableStations, topics.TableRegistry, topics.TableSessions,
+		topics.TableHours, topics.TableTariffs} {
+		topic, ok := topics.Lookup(topics.Table(name))
+		if !ok || topic.Kind != topics.KindTable || topic.Cleanup != topics.CleanupCompact {
+			t.Errorf("table %s: known %v, %+v", name, ok, topic)
+		}
 	}
 }
 

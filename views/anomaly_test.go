@@ -57,7 +57,7 @@ func TestAnomaliesFilter(t *testing.T) {
 func TestCorruptAnomalies(t *testing.T) {
 	c := newCity()
 	all := c.watch(t)
-	c.anomalies.rows["broken"] = []byte(`{"anomaly_id":"broken","opened_at":"noon"}`)
+	c.anomalies.set("broken", []byte(`{"anomaly_id":"broken","opened_at":"noon"}`))
 	got, err := c.views.Anomalies(t.Context(), web.AnomalyFilter{Page: everything()})
 	if err != nil {
 		t.Fatal(err)

@@ -11,19 +11,19 @@ import (
 // row of a later version of the program is one too.
 var ErrCorrupt = errors.New("corrupt row")
 
-// errKey is the reason of a row that says it is another than its key says.
+// errKey is the reason of a row whose key is not its own.
 var errKey = errors.New("the key is not that of the value")
 
-// Bounds of what is remembered and told of corrupt rows.
+// Bounds of what is remembered and shown of corrupt rows.
 const (
 	// CorruptMax is how many corrupt rows are counted and logged: where there are more, it is not
 	// the rows that are at fault.
 	CorruptMax = 1000
-	// keyShownMax bounds how many bytes of a key are told: web asks for no longer one.
+	// keyShownMax bounds how many bytes of a key are shown: web asks for no longer one.
 	keyShownMax = 1024
 )
 
-// Counter is told of corrupt rows; package cmd makes metrics of it.
+// Counter counts corrupt rows; package cmd makes metrics of it.
 type Counter interface {
 	// Corrupt counts a row of a topic that could not be read: each key once, up to CorruptMax.
 	Corrupt(topic string)
@@ -55,14 +55,14 @@ func (c *corruption) note(topic, key string, cause error) error {
 		}
 		c.log.Warn("row cannot be read", "topic", topic, "key", shown(key), "error", cause)
 		if full {
-			c.log.Warn("no more rows that cannot be read are told", "told", CorruptMax)
+			c.log.Warn("further rows that cannot be read are not logged", "logged", CorruptMax)
 		}
 	}
 	return fmt.Errorf("%w: %s, key %q: %w", ErrCorrupt, topic, shown(key), cause)
 }
 
-// remember tells whether a row was known to be corrupt, or may not be told any more; full tells
-// that this was the last one that may.
+// remember reports whether a row was known to be corrupt, or must not be shown any more; full
+// reports that this was the last one to be shown.
 func (c *corruption) remember(p place) (known, full bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,5 +73,5 @@ func (c *corruption) remember(p place) (known, full bool) {
 	return false, len(c.known) == CorruptMax
 }
 
-// shown is what is told of a key.
+// shown is what is logged and returned of a key.
 func shown(key string) string { return key[:min(len(key), keyShownMax)] }

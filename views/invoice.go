@@ -23,11 +23,29 @@ func (v *Views) Invoice(ctx context.Context, id string) (*chargestream.Invoice, 
 func (v *Views) Invoices(
 	ctx context.Context, f web.InvoiceFilter,
 ) ([]chargestream.Invoice, error) {
-	t := v.tables.Invoices
+	t, x := v.tables.Invoices, v.indexes.invoices
+	choices := [][]set{x.all()}
+	for _, wanted := range []term{
+		{fieldUser, string(f.UserID)},
+		{fieldStation, string(f.StationID)},
+		{fieldSite, string(f.SiteID)},
+		{fieldMonth, f.Month},
+	} {
+		if wanted.value != "" {
+			choices = append(choices, x.with(wanted))
+		}
+	}
+	if f.Status == chargestream.StatusHeld {
+		choices = append(choices, x.with(term{field: fieldHeld}))
+	}
+	if f.SessionID != "" {
+		choices = choices[:1] // the keys themselves name the session
+	}
 	return list(ctx, query[chargestream.Invoice]{
-		tables: []Table{t},
-		prefix: string(f.SessionID),
-		page:   f.Page,
+		tables:  []Table{t},
+		choices: choices,
+		prefix:  string(f.SessionID),
+		page:    f.Page,
 		read: func(key string) (*chargestream.Invoice, error) {
 			return read(v, t, key, decodeInvoice)
 		},
@@ -41,6 +59,28 @@ func decodeInvoice(key string, value []byte) (*chargestream.Invoice, error) {
 		err = errInvoiceID
 	}
 	return row, err
+}
+
+// invoiceTerms are what invoices are found by.
+func invoiceTerms(_ string, value []byte) ([]term, error) {
+	terms := make([]term, 0, 5)
+	err := eachText(value, func(name, text string) {
+		switch name {
+		case "user_id":
+			terms = valued(terms, fieldUser, text)
+		case "station_id":
+			terms = valued(terms, fieldStation, text)
+		case "site_id":
+			terms = valued(terms, fieldSite, text)
+		case "booking_date":
+			terms = valued(terms, fieldMonth, web.MonthOf(text))
+		case "status":
+			if text == string(chargestream.StatusHeld) {
+				terms = append(terms, term{field: fieldHeld})
+			}
+		}
+	})
+	return terms, err
 }
 
 // decodeJSON reads a record that others read too. Its key has to be the one under which it is

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"chargestream"
-	"chargestream/tables"
+	"chargestream/billing"
 	"chargestream/views"
 	"chargestream/web"
 
@@ -32,7 +32,7 @@ func (c *city) bill(
 func TestInvoicesFilter(t *testing.T) {
 	c := newCity()
 	first := c.bill(t, "s/1", "A", "u1", chargestream.StatusIssued)
-	note := tables.CreditNote(first, first)
+	note := billing.CreditNote(first, first)
 	put(t, c.invoices, note.InvoiceID, note)
 	other := c.bill(t, "s/10", "B", "u1", chargestream.StatusIssued)
 	held := c.bill(t, "s/2", "B", "u2", chargestream.StatusHeld)
@@ -78,7 +78,7 @@ func TestInvoiceComesAsItWasWritten(t *testing.T) {
 		t.Errorf("invoice (-want +got):\n%s", diff)
 	}
 	if _, err := c.views.Invoice(t.Context(), "s/1"); !errors.Is(err, web.ErrNotFound) {
-		t.Errorf("an invoice that nobody knows: %v", err)
+		t.Errorf("an invoice that is not there: %v", err)
 	}
 }
 
@@ -102,8 +102,8 @@ func TestInvoicesOfASessionReadNoOthers(t *testing.T) {
 func TestCorruptInvoices(t *testing.T) {
 	c := newCity()
 	good := c.bill(t, "s/1", "A", "u1", chargestream.StatusHeld)
-	c.invoices.rows["cut"] = c.invoices.rows[good.InvoiceID][:20]
-	c.invoices.rows["moved"] = c.invoices.rows[good.InvoiceID]
+	c.invoices.set("cut", c.invoices.rows[good.InvoiceID][:20])
+	c.invoices.set("moved", c.invoices.rows[good.InvoiceID])
 	stray := good
 	stray.InvoiceID = "stray"
 	put(t, c.invoices, stray.InvoiceID, stray)

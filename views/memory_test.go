@@ -17,11 +17,22 @@ import (
 
 // memory is a Table in memory.
 type memory struct {
-	topic  string
-	rows   map[string][]byte
-	behind int64
-	err    error        // what Get and Each return, if not nil
-	onGet  func(string) // called before each Get, if not nil
+	topic    string
+	rows     map[string][]byte
+	onChange func(key string, old, row []byte)
+	behind   int64
+	err      error        // what Get returns, if not nil
+	onGet    func(string) // called before each Get, if not nil
+}
+
+// set changes a row; nil deletes it.
+func (m *memory) set(key string, row []byte) {
+	m.onChange(key, m.rows[key], row)
+	if row == nil {
+		delete(m.rows, key)
+	} else {
+		m.rows[key] = row
+	}
 }
 
 func (m *memory) Get(key string) ([]byte, error) {
@@ -31,19 +42,11 @@ func (m *memory) Get(key string) ([]byte, error) {
 	return m.rows[key], m.err
 }
 
-func (m *memory) Each(f func(key string, value []byte) error) error {
-	for key, value := range m.rows {
-		if err := f(key, value); err != nil {
-			return err
-		}
-	}
-	return m.err
-}
+func (m *memory) OnChange(f func(key string, old, row []byte)) { m.onChange = f }
+func (m *memory) Ready() bool                                  { return m.behind == 0 }
+func (m *memory) Topic() string                                { return m.topic }
 
-func (m *memory) Ready() bool   { return m.behind == 0 }
-func (m *memory) Topic() string { return m.topic }
-
-// measured is a memory that tells how far it is.
+// measured is a memory that shows how far it is.
 type measured struct {
 	*memory
 	newest int64
@@ -52,7 +55,7 @@ type measured struct {
 func (m measured) Behind() int64 { return m.behind }
 func (m measured) Newest() int64 { return m.newest }
 
-// city is the tables of a test, and what the views told beside their answers.
+// city is the tables of a test, and what the views logged and counted.
 type city struct {
 	stations, sessions, registry, utilization, invoices, anomalies *memory
 
@@ -69,8 +72,8 @@ func newCity() *city {
 		return &memory{topic: topic, rows: map[string][]byte{}}
 	}
 	c := &city{
-		stations:    table(topics.Table(topics.GroupStations)),
-		sessions:    table(topics.Table(topics.GroupSessions)),
+		stations:    table(topics.Table(topics.TableStations)),
+		sessions:    table(topics.Table(topics.TableSessions)),
 		registry:    table(topics.Stations),
 		utilization: table(topics.Utilization),
 		invoices:    table(topics.Invoices),
@@ -94,28 +97,49 @@ func ptr[T any](v T) *T { return &v }
 // everything is the first page of a list.
 func everything() web.Page { return web.Page{Limit: web.LimitMax} }
 
+// fataler is a *testing.T or a *rapid.T.
+type fataler interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // put writes a JSON record.
-func put(t interface{ Fatalf(string, ...any) }, m *memory, key string, value any) {
+func put(t fataler, m *memory, key string, value any) {
 	text, err := json.Marshal(value)
 	if err != nil {
 		t.Fatalf("encode %s %q: %v", m.topic, key, err)
 	}
-	m.rows[key] = text
+	m.set(key, text)
 }
 
-// hear folds events into the row of their station, each as it happens.
-func (c *city) hear(t testing.TB, events ...chargestream.Event) {
+// noRows is tables.Rows of stations whose sessions and hours do not matter.
+type noRows struct{}
+
+func (noRows) Peek(chargestream.SessionID) (*tables.Session, error) { return nil, nil }
+
+func (noRows) Session(chargestream.SessionID) (*tables.Session, error) {
+	return &tables.Session{}, nil
+}
+
+func (noRows) Hour(chargestream.ConnectorID, chargestream.Millis) (*tables.Hour, error) {
+	return &tables.Hour{}, nil
+}
+
+// receive folds events into the row of their station, each as it happens.
+func (c *city) receive(t fataler, events ...chargestream.Event) {
 	t.Helper()
 	for _, e := range events {
-		row, key := &tables.Station{}, string(e.Station())
+		row, key := &tables.Station{ID: e.Station()}, string(e.Station())
 		if raw := c.stations.rows[key]; raw != nil {
 			var err error
-			if row, err = tables.DecodeStation(raw); err != nil {
+			if row, err = tables.DecodeStation(e.Station(), raw); err != nil {
 				t.Fatalf("station %q: %v", key, err)
 			}
 		}
-		row.Fold(e, e.At(), &tables.StationEffects{})
-		c.stations.rows[key] = row.Append(nil)
+		if err := row.Fold(noRows{}, e, e.At()); err != nil {
+			t.Fatalf("station %q: %v", key, err)
+		}
+		c.stations.set(key, row.Append(nil))
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// walk reads a list page by page until a page is empty, and tells if a page is too long.
+// walk reads a list page by page until a page is empty, and fails if a page is too long.
 func walk[T any](
 	t *rapid.T, limit int, key func(*T) string, read func(web.Page) ([]T, error),
 ) []string {
@@ -81,7 +81,7 @@ func TestPagesOfInvoicesCoverEveryInvoiceOnce(t *testing.T) {
 		for _, v := range all {
 			put(t, c.invoices, v.InvoiceID, v)
 		}
-		c.invoices.rows["a-corrupt"] = []byte("{")
+		c.invoices.set("a-corrupt", []byte("{"))
 		var f web.InvoiceFilter
 		if rapid.Bool().Draw(t, "by session") {
 			f.SessionID = chargestream.SessionID(ids().Draw(t, "filter"))
@@ -157,7 +157,7 @@ func TestPagesOfStationsCoverEveryStationOnce(t *testing.T) {
 			known := rapid.IntRange(1, 3).Draw(t, "known by")
 			if known&1 != 0 {
 				row := &tables.Station{ID: s.StationID, LastSeen: moment(0)}
-				c.stations.rows[string(s.StationID)] = row.Append(nil)
+				c.stations.set(string(s.StationID), row.Append(nil))
 			}
 			if known&2 != 0 {
 				s.Info = &chargestream.StationInfo{StationID: s.StationID,
@@ -199,7 +199,7 @@ func TestPageIsBounded(t *testing.T) {
 func TestListPassesOverWhatIsDeletedMeanwhile(t *testing.T) {
 	c := newCity()
 	c.watch(t)
-	c.anomalies.onGet = func(string) { delete(c.anomalies.rows, "clock_skew/B/2026-01-31") }
+	c.anomalies.onGet = func(string) { c.anomalies.set("clock_skew/B/2026-01-31", nil) }
 	got, err := c.views.Anomalies(t.Context(), web.AnomalyFilter{Page: everything()})
 	if err != nil {
 		t.Fatal(err)

@@ -1,24 +1,99 @@
 package views
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
+	"strings"
 
 	"chargestream"
+	"chargestream/billing"
+	"chargestream/engine"
 	"chargestream/tables"
+	"chargestream/web"
 )
 
-// Session is a session as it is now.
+// alsoAtMax bounds how many other stations an answer names that have a session of the same id.
+const alsoAtMax = 100
+
+// Session is a session as it is now. A session id is unique at its station only: without a station
+// the answer is the session of that id that started last, and it names the stations of the others.
 func (v *Views) Session(
-	ctx context.Context, id chargestream.SessionID,
+	ctx context.Context, id chargestream.SessionID, at chargestream.StationID,
 ) (*chargestream.SessionState, error) {
-	return lookup(ctx, v, v.tables.Sessions, string(id), decodeSession)
+	t := v.tables.Sessions
+	if at != "" {
+		return lookup(ctx, v, t, engine.RowKey(string(at), string(id)), decodeSession)
+	}
+	if err := errors.Join(ctx.Err(), ready(t)); err != nil {
+		return nil, err
+	}
+	var last *chargestream.SessionState
+	var stations []chargestream.StationID
+	missing := web.ErrNotFound
+	for _, key := range v.indexes.sessionKeys(id) {
+		state, err := read(v, t, key, decodeSession)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.Is(err, web.ErrNotFound):
+			continue // it was deleted meanwhile
+		case errors.Is(err, ErrCorrupt):
+			missing = err
+		case err != nil:
+			return nil, err
+		case last == nil || state.StartTime > last.StartTime:
+			last = state
+		}
+		stations = append(stations, stationOf(key))
+	}
+	if last == nil {
+		return nil, missing
+	}
+	stations = slices.DeleteFunc(stations, func(s chargestream.StationID) bool {
+		return s == last.StationID
+	})
+	slices.Sort(stations)
+	if stations = stations[:min(len(stations), alsoAtMax)]; len(stations) > 0 {
+		last.AlsoAtStations = stations
+	}
+	return last, nil
+}
+
+// sessionKeys are the keys of the rows of all sessions with an id, whatever their stations.
+func (x *indexes) sessionKeys(id chargestream.SessionID) []string {
+	return x.sessions.read(nil, term{}, "/"+string(id), func(key string) bool {
+		return sessionOf(key) == string(id)
+	})
+}
+
+// bySession orders the keys of rows of sessions by the id of the session, and then by the station.
+func bySession(a, b string) int {
+	return cmp.Or(strings.Compare(sessionOf(a), sessionOf(b)), strings.Compare(a, b))
+}
+
+// sessionOf is the id of the session in the key of a row.
+func sessionOf(key string) string {
+	_, id, _ := strings.Cut(key, "/")
+	return id
+}
+
+// stationOf is the station in the key of a row.
+func stationOf(key string) chargestream.StationID {
+	station, _, _ := engine.ParseRowKey(key)
+	return chargestream.StationID(station)
 }
 
 func decodeSession(key string, value []byte) (*chargestream.SessionState, error) {
+	station, id, ok := engine.ParseRowKey(key)
+	if !ok {
+		return nil, errKey
+	}
 	row, err := tables.DecodeSession(value)
 	if err != nil {
 		return nil, err
 	}
-	state := row.State(chargestream.SessionID(key))
+	state := billing.State(chargestream.SessionID(id), chargestream.StationID(station), row)
 	return &state, nil
 }

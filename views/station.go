@@ -13,7 +13,7 @@ import (
 )
 
 // Station is a station with its entry in the registry, known by either. Its connectors are those
-// of both, by connector_id; one that was never heard of is in the unknown state.
+// of both, by connector_id; one that never reported a state is in the unknown state.
 func (v *Views) Station(
 	ctx context.Context, id chargestream.StationID,
 ) (*chargestream.StationState, error) {
@@ -29,15 +29,35 @@ func (v *Views) Stations(
 ) ([]chargestream.StationState, error) {
 	return list(ctx, query[chargestream.StationState]{
 		tables:  []Table{v.tables.Stations, v.tables.Registry},
+		choices: v.stationChoices(&f),
 		page:    f.Page,
 		read:    v.station,
 		matches: f.Matches,
 	})
 }
 
+// stationChoices are the sets of stations that can match a filter. The unknown state has more than
+// those of the stations that reported it: any station that the registry knows may have a connector
+// that never reported a state.
+func (v *Views) stationChoices(f *web.StationFilter) [][]set {
+	stations, registry := v.indexes.stations, v.indexes.registry
+	choices := [][]set{slices.Concat(stations.all(), registry.all())}
+	if f.SiteID != "" {
+		choices = append(choices, registry.with(term{fieldSite, string(f.SiteID)}))
+	}
+	if f.State != nil {
+		sets := stations.with(term{fieldState, f.State.String()})
+		if *f.State == chargestream.StateUnknown {
+			sets = append(sets, registry.all()...)
+		}
+		choices = append(choices, sets)
+	}
+	return choices
+}
+
 // station joins a row with the registry. An entry that cannot be read counts as none, as an
-// operator's typing error must not hide a station that is heard of; where nothing was heard, it
-// is all there is, and its error is the answer.
+// operator's typing error must not hide a station that reports; of a station that never reported
+// the entry is all there is, and its error is the answer.
 func (v *Views) station(key string) (*chargestream.StationState, error) {
 	row, err := read(v, v.tables.Stations, key, decodeStation)
 	if err != nil && !errors.Is(err, web.ErrNotFound) {
@@ -75,11 +95,31 @@ func addSilent(s *chargestream.StationState) {
 }
 
 func decodeStation(key string, value []byte) (*tables.Station, error) {
-	row, err := tables.DecodeStation(value)
-	if err == nil && string(row.ID) != key {
-		err = errKey
+	return tables.DecodeStation(chargestream.StationID(key), value)
+}
+
+// stationTerms are what stations are found by, of what they reported.
+func stationTerms(key string, value []byte) ([]term, error) {
+	row, err := decodeStation(key, value)
+	if err != nil {
+		return nil, err
 	}
-	return row, err
+	var terms []term
+	for _, c := range row.State(nil).Connectors {
+		if t := (term{fieldState, c.State.String()}); !slices.Contains(terms, t) {
+			terms = append(terms, t)
+		}
+	}
+	return terms, nil
+}
+
+// registryTerms are what stations are found by, of what the registry has of them.
+func registryTerms(key string, value []byte) ([]term, error) {
+	info, err := decodeInfo(key, value)
+	if err != nil {
+		return nil, err
+	}
+	return valued(nil, fieldSite, string(info.SiteID)), nil
 }
 
 // decodeInfo reads an entry of the registry. Its key says whose it is, whatever it says itself,

@@ -16,7 +16,7 @@ import (
 func newStations(t *testing.T) *city {
 	t.Helper()
 	c := newCity()
-	c.hear(t, status("both", "2", "Available"), status("heard", "1", "Charging"),
+	c.receive(t, status("both", "2", "Available"), status("reports", "1", "Charging"),
 		status("typo", "1", "Faulted"))
 	put(t, c.registry, "both", chargestream.StationInfo{StationID: "both", SiteID: "north",
 		MaxPower: 150000, Connectors: []chargestream.ConnectorInfo{
@@ -26,7 +26,7 @@ func newStations(t *testing.T) *city {
 	put(t, c.registry, "silent", chargestream.StationInfo{StationID: "another", SiteID: "south",
 		Connectors: []chargestream.ConnectorInfo{{ConnectorID: "1", Type: "CHADEMO"},
 			{ConnectorID: "1", Type: "CHADEMO"}}})
-	c.registry.rows["typo"] = []byte(`{"station_id": "typo",`)
+	c.registry.set("typo", []byte(`{"station_id": "typo",`))
 	return c
 }
 
@@ -45,7 +45,7 @@ func TestStationJoinsTheRegistry(t *testing.T) {
 			Connectors: []chargestream.ConnectorState{unknown("1"), {ConnectorID: "2",
 				State: chargestream.StateAvailable, Status: "Available", Since: moment(0)},
 				unknown("3")}},
-		"heard": {StationID: "heard", LastSeen: moment(0),
+		"reports": {StationID: "reports", LastSeen: moment(0),
 			Connectors: []chargestream.ConnectorState{{ConnectorID: "1", Charging: true,
 				State: chargestream.StateOccupied, Status: "Charging", Since: moment(0)}}},
 		"typo": {StationID: "typo", LastSeen: moment(0),
@@ -66,8 +66,8 @@ func TestStationJoinsTheRegistry(t *testing.T) {
 			t.Errorf("station %s (-want +got):\n%s", id, diff)
 		}
 	}
-	if _, err := c.views.Station(t.Context(), "nobody"); !errors.Is(err, web.ErrNotFound) {
-		t.Errorf("a station that nobody knows: %v", err)
+	if _, err := c.views.Station(t.Context(), "none"); !errors.Is(err, web.ErrNotFound) {
+		t.Errorf("a station that is not there: %v", err)
 	}
 	c.wantCorrupt(t, map[string]int{"stations": 1}, "typo")
 }
@@ -78,11 +78,11 @@ func TestStationsFilter(t *testing.T) {
 		filter web.StationFilter
 		want   []string
 	}{
-		"all":  {web.StationFilter{}, []string{"both", "heard", "silent", "typo"}},
+		"all":  {web.StationFilter{}, []string{"both", "reports", "silent", "typo"}},
 		"site": {web.StationFilter{SiteID: "south"}, []string{"silent"}},
 		"state": {web.StationFilter{State: ptr(chargestream.StateAvailable)},
 			[]string{"both"}},
-		"never heard of": {web.StationFilter{State: ptr(chargestream.StateUnknown)},
+		"never reported": {web.StationFilter{State: ptr(chargestream.StateUnknown)},
 			[]string{"both", "silent"}},
 		"type":  {web.StationFilter{ConnectorType: "chademo"}, []string{"both", "silent"}},
 		"power": {web.StationFilter{MinPower: 100000}, []string{"both"}},
@@ -100,24 +100,23 @@ func TestStationsFilter(t *testing.T) {
 
 func TestCorruptStations(t *testing.T) {
 	c := newStations(t)
-	c.stations.rows["broken"] = []byte("S\x01")
-	c.stations.rows["later"] = []byte("S\xff")
-	c.stations.rows["moved"] = c.stations.rows["heard"]
-	c.registry.rows["broken"] = c.registry.rows["silent"]
-	c.registry.rows["null"] = []byte("null")
+	c.stations.set("broken", []byte("S\x01"))
+	c.stations.set("later", []byte("S\xff"))
+	c.registry.set("broken", c.registry.rows["silent"])
+	c.registry.set("null", []byte("null"))
 	for range 3 {
 		got, err := c.views.Stations(t.Context(), web.StationFilter{Page: everything()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantKeys(t, "list", got, web.StationKey, "both", "heard", "silent", "typo")
-		for _, id := range []chargestream.StationID{"broken", "later", "moved", "null"} {
+		wantKeys(t, "list", got, web.StationKey, "both", "reports", "silent", "typo")
+		for _, id := range []chargestream.StationID{"broken", "later", "null"} {
 			_, err := c.views.Station(t.Context(), id)
 			if !errors.Is(err, views.ErrCorrupt) || !strings.Contains(err.Error(), string(id)) {
 				t.Errorf("station %s: %v", id, err)
 			}
 		}
 	}
-	c.wantCorrupt(t, map[string]int{"stations-table": 3, "stations": 2},
-		"broken", "later", "moved", "null", "typo")
+	c.wantCorrupt(t, map[string]int{"stations-table": 2, "stations": 2},
+		"broken", "later", "null", "typo")
 }

@@ -21,9 +21,10 @@ func (v *Views) Utilization(
 	}
 	t := v.tables.Utilization
 	return list(ctx, query[chargestream.Utilization]{
-		tables: []Table{t},
-		prefix: prefix,
-		page:   f.Page,
+		tables:  []Table{t},
+		choices: [][]set{v.indexes.utilization.all()},
+		prefix:  prefix,
+		page:    f.Page,
 		read: func(key string) (*chargestream.Utilization, error) {
 			return read(v, t, key, decodeUtilization)
 		},

@@ -89,7 +89,7 @@ func TestUtilizationOfAStationReadsNoOthers(t *testing.T) {
 func TestCorruptUtilization(t *testing.T) {
 	c := newCity()
 	good := c.count(t, "A", "1", 0)
-	c.utilization.rows["A/1/noon"] = c.utilization.rows[good]
+	c.utilization.set("A/1/noon", c.utilization.rows[good])
 	got, err := c.views.Utilization(t.Context(), web.UtilizationFilter{Page: everything()})
 	if err != nil {
 		t.Fatal(err)

@@ -1,11 +1,12 @@
 // Package views is the read side: typed answers from tables that are full copies of topics. It
 // implements web.Source.
 //
-// It holds which rows make an answer, how they are joined and in which order they are listed. A
-// row that cannot be read is never told as something else: a lookup says which key it is, a list
-// passes it over, and it is counted and logged once.
+// It holds which rows make an answer, how they are found and joined, and in which order they are
+// listed: for each table an index of its keys, which is kept as the table changes, so that a query
+// reads few rows that do not match. A row that cannot be read is never shown as something else: a
+// lookup names its key, a list passes it over, and it is counted and logged once.
 //
-// It refuses to know how a copy of a topic is kept up to date (internal/engine), what a row means
+// It refuses to know how a copy of a topic is kept up to date (engine), what a row means
 // beyond calling its own method (tables), and how an answer is asked for and written (web).
 package views
 
@@ -24,16 +25,17 @@ import (
 type Table interface {
 	// Get is the value of a key; nil where there is none. It is only called once Ready was true.
 	Get(key string) ([]byte, error)
-	// Each calls f with every key and value until f returns an error, which it returns. The order
-	// is free, and what changes meanwhile may be seen or not.
-	Each(f func(key string, value []byte) error) error
-	// Ready tells whether the copy has reached the end of its topic.
+	// OnChange has f called for every change of a row, with the row's key, what it was and what it
+	// will be; nil for a row that is not there. Get shows the change only when f has returned.
+	// OnChange is called once, before the first row is there.
+	OnChange(f func(key string, old, row []byte))
+	// Ready reports whether the copy has reached the end of its topic.
 	Ready() bool
 	// Topic is the topic of which this is a copy.
 	Topic() string
 }
 
-// Measured is what a Table may implement besides, to tell how far it is.
+// Measured is what a Table may implement besides, to show how far it is.
 type Measured interface {
 	// Behind is how many records are not read yet.
 	Behind() int64
@@ -45,14 +47,14 @@ type Measured interface {
 // Tables are the copies that the answers are made of. All are required.
 type Tables struct {
 	Stations    Table // rows of tables.Station by station_id
-	Sessions    Table // rows of tables.Session by session_id
+	Sessions    Table // rows of tables.Session by engine.RowKey of station_id and session_id
 	Registry    Table // chargestream.StationInfo as JSON by station_id
 	Utilization Table // chargestream.Utilization as JSON by web.UtilizationKey
 	Invoices    Table // chargestream.Invoice as JSON by invoice_id
 	Anomalies   Table // chargestream.Anomaly as JSON by anomaly_id
 }
 
-// all is every table, in the order in which they are told.
+// all is every table, in the order in which they are shown.
 func (t *Tables) all() []Table {
 	return []Table{t.Stations, t.Sessions, t.Registry, t.Utilization, t.Invoices, t.Anomalies}
 }
@@ -60,18 +62,31 @@ func (t *Tables) all() []Table {
 // Views answers queries from tables. Its methods are safe for concurrent use.
 type Views struct {
 	tables  Tables
+	indexes *indexes
 	corrupt *corruption
+}
+
+// indexes are what rows are found by.
+type indexes struct {
+	stations, sessions, registry, utilization, invoices, anomalies *index
 }
 
 var _ web.Source = (*Views)(nil)
 
-// New makes the views over tables. Without a log nothing is logged, without a count nothing is
-// counted.
+// New makes the views over tables that have no rows yet. Without a log nothing is logged, without a
+// count nothing is counted.
 func New(t Tables, log *slog.Logger, count Counter) *Views {
-	return &Views{tables: t, corrupt: newCorruption(log, count)}
+	return &Views{tables: t, corrupt: newCorruption(log, count), indexes: &indexes{
+		stations:    newIndex(t.Stations, stationTerms),
+		sessions:    indexBy(t.Sessions, bySession, nil),
+		registry:    newIndex(t.Registry, registryTerms),
+		utilization: newIndex(t.Utilization, nil),
+		invoices:    newIndex(t.Invoices, invoiceTerms),
+		anomalies:   newIndex(t.Anomalies, anomalyTerms),
+	}}
 }
 
-// Ready tells whether all tables have caught up; if not, it names those that have not.
+// Ready reports whether all tables have caught up; if not, it names those that have not.
 func (v *Views) Ready() (bool, string) {
 	if err := ready(v.tables.all()...); err != nil {
 		return false, err.Error()
@@ -79,7 +94,7 @@ func (v *Views) Ready() (bool, string) {
 	return true, ""
 }
 
-// Freshness tells how far each table is. Behind and Newest are zero for a table that is not
+// Freshness is how far each table is. Behind and Newest are zero for a table that is not
 // Measured.
 func (v *Views) Freshness() []web.TableFreshness {
 	var all []web.TableFreshness

@@ -70,7 +70,11 @@ func queries(c *city) map[string]struct {
 		return err
 	}, c.stations, c.registry)
 	add("session", func(ctx context.Context) error {
-		_, err := c.views.Session(ctx, "s/1")
+		_, err := c.views.Session(ctx, "s/1", "")
+		return err
+	}, c.sessions)
+	add("session at a station", func(ctx context.Context) error {
+		_, err := c.views.Session(ctx, "s/1", "A")
 		return err
 	}, c.sessions)
 	add("invoice", func(ctx context.Context) error {
@@ -96,9 +100,9 @@ func queries(c *city) map[string]struct {
 func full(t *testing.T) *city {
 	t.Helper()
 	c := newCity()
-	c.hear(t, status("A", "1", "Available"))
+	c.receive(t, status("A", "1", "Available"))
 	put(t, c.registry, "A", chargestream.StationInfo{StationID: "A"})
-	c.sessions.rows["s/1"] = charged("A", "u1").Append(nil)
+	c.charge("A", "s/1", charged(moment(0), "u1"))
 	put(t, c.invoices, "s/1-a", chargestream.Invoice{InvoiceID: "s/1-a", SessionID: "s/1"})
 	c.count(t, "A", "1", 0)
 	c.watch(t)
@@ -129,7 +133,7 @@ func TestQueriesNeedTheirTablesAndNoOthers(t *testing.T) {
 	}
 }
 
-func TestQueriesTellWhatFails(t *testing.T) {
+func TestQueriesNameWhatFails(t *testing.T) {
 	gone := errors.New("disk is gone")
 	c := full(t)
 	for name, q := range queries(c) {
@@ -149,13 +153,13 @@ func TestQueriesTellWhatFails(t *testing.T) {
 	}
 }
 
-// A view that starts anew refuses to be read: the client is told to come again.
+// A view that starts anew refuses to be read: the client has to ask again.
 func TestTableThatStartsAnewIsNotReady(t *testing.T) {
 	c := full(t)
 	c.sessions.onGet = func(string) {
 		c.sessions.behind, c.sessions.err = 1, errors.New("not running")
 	}
-	_, err := c.views.Session(t.Context(), "s/1")
+	_, err := c.views.Session(t.Context(), "s/1", "")
 	if !errors.Is(err, web.ErrNotReady) {
 		t.Errorf("session: %v", err)
 	}
@@ -172,12 +176,12 @@ func TestListEndsWithItsRequest(t *testing.T) {
 	}
 }
 
-func TestCorruptRowsAreToldUpToABound(t *testing.T) {
+func TestCorruptRowsAreShownUpToABound(t *testing.T) {
 	c := newCity()
 	long := "!" + strings.Repeat("n", 5000) // the first of all
-	c.anomalies.rows[long] = []byte("{")
+	c.anomalies.set(long, []byte("{"))
 	for i := range views.CorruptMax + 10 {
-		c.anomalies.rows[fmt.Sprint(i)] = []byte("{")
+		c.anomalies.set(fmt.Sprint(i), []byte("{"))
 	}
 	for range 2 {
 		got, err := c.views.Anomalies(t.Context(), web.AnomalyFilter{Page: everything()})
@@ -192,13 +196,13 @@ func TestCorruptRowsAreToldUpToABound(t *testing.T) {
 		t.Errorf("%d lines in the log instead of %d", n, views.CorruptMax+1)
 	}
 	if log := c.log.String(); !strings.Contains(log, long[:100]) || strings.Contains(log, long) {
-		t.Error("a key of 5000 bytes is not told, or not cut")
+		t.Error("a key of 5000 bytes is not shown, or not cut")
 	}
 }
 
 func TestAnswersOverHTTP(t *testing.T) {
 	c := full(t)
-	c.sessions.rows["broken"] = []byte("?")
+	c.sessions.set("A/broken", []byte("?"))
 	handler := web.NewHandler(web.Options{Source: c.views, Logger: slog.New(slog.DiscardHandler)})
 	ask := func(target string, status int, said string) {
 		t.Helper()

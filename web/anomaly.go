@@ -8,7 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// AnomalyFilter tells which anomalies are asked for; what is empty is any.
+// AnomalyFilter is which anomalies are asked for; what is empty is any.
 type AnomalyFilter struct {
 	Open      bool // only those that are not closed
 	Kind      chargestream.AnomalyKind
@@ -19,7 +19,7 @@ type AnomalyFilter struct {
 // AnomalyKey is the key by which anomalies are listed: the anomaly's id.
 func AnomalyKey(n *chargestream.Anomaly) string { return n.AnomalyID }
 
-// Matches tells whether an anomaly is asked for, whatever its page.
+// Matches reports whether an anomaly is asked for, whatever its page.
 func (f *AnomalyFilter) Matches(n *chargestream.Anomaly) bool {
 	return (!f.Open || n.ClosedAt == 0) &&
 		(f.Kind == "" || n.Kind == f.Kind) &&

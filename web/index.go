@@ -9,7 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// indexPage is plain on purpose: it is what somebody sees who has only the address.
+// indexPage is plain on purpose: it is for a person who has only the address.
 const indexPage = `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -40,14 +40,17 @@ type resource struct {
 	Summary string
 }
 
-// Link tells whether the path can be followed as it is.
+// Link reports whether the path can be followed as it is.
 func (r resource) Link() bool { return !strings.Contains(r.Path, "{") }
 
 // resources are all that is served, by path.
-func resources(document *huma.OpenAPI, metrics bool) []resource {
+func resources(document *huma.OpenAPI, o *Options) []resource {
 	list := []resource{{"/openapi.json", "This API as an OpenAPI 3.1 document"}}
-	if metrics {
+	if o.Metrics != nil {
 		list = append(list, resource{"/metrics", "Metrics for Prometheus"})
+	}
+	if o.Profiles != nil {
+		list = append(list, resource{"/debug/pprof/", "Profiles of the process, for go tool pprof"})
 	}
 	for path, item := range document.Paths {
 		list = append(list, resource{path, item.Get.Summary})

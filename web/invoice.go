@@ -8,11 +8,13 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// InvoiceFilter tells which invoices and credit notes are asked for; what is empty is any.
+// InvoiceFilter is which invoices and credit notes are asked for; what is empty is any.
 type InvoiceFilter struct {
 	SessionID chargestream.SessionID
 	UserID    chargestream.UserID
 	StationID chargestream.StationID
+	SiteID    chargestream.SiteID
+	Month     string // of the booking date, as 2026-03
 	Status    chargestream.InvoiceStatus
 	Kind      chargestream.InvoiceKind
 	Page      Page
@@ -21,11 +23,24 @@ type InvoiceFilter struct {
 // InvoiceKey is the key by which invoices are listed: the invoice's id.
 func InvoiceKey(v *chargestream.Invoice) string { return v.InvoiceID }
 
-// Matches tells whether an invoice is asked for, whatever its page.
+// MonthOf is the month of a booking date, as 2026-03; empty where there is no date.
+func MonthOf(bookingDate string) string {
+	if len(bookingDate) <= len(monthForm) {
+		return ""
+	}
+	return bookingDate[:len(monthForm)]
+}
+
+// monthForm is how a month is written.
+const monthForm = "2006-01"
+
+// Matches reports whether an invoice is asked for, whatever its page.
 func (f *InvoiceFilter) Matches(v *chargestream.Invoice) bool {
 	return (f.SessionID == "" || v.SessionID == f.SessionID) &&
 		(f.UserID == "" || v.UserID == f.UserID) &&
 		(f.StationID == "" || v.StationID == f.StationID) &&
+		(f.SiteID == "" || v.SiteID == f.SiteID) &&
+		(f.Month == "" || MonthOf(v.BookingDate) == f.Month) &&
 		(f.Status == "" || v.Status == f.Status) &&
 		(f.Kind == "" || v.Kind == f.Kind)
 }
@@ -62,6 +77,8 @@ type invoicesInput struct {
 	SessionID chargestream.SessionID `query:"session_id" doc:"Invoices of this session"`
 	UserID    chargestream.UserID    `query:"user_id" doc:"Invoices of this user"`
 	StationID chargestream.StationID `query:"station_id" doc:"Invoices of this station"`
+	SiteID    chargestream.SiteID    `query:"site_id" doc:"Invoices of this site"`
+	Month     month                  `query:"month" doc:"Invoices booked in this month"`
 	Status    invoiceStatusWord      `query:"status" doc:"Invoices that may be sent, or not yet"`
 	Kind      invoiceKindWord        `query:"kind" doc:"Invoices, or credit notes"`
 	PageInput
@@ -101,6 +118,8 @@ func (a *api) invoices(
 		SessionID: in.SessionID,
 		UserID:    in.UserID,
 		StationID: in.StationID,
+		SiteID:    in.SiteID,
+		Month:     string(in.Month),
 		Status:    chargestream.InvoiceStatus(in.Status),
 		Kind:      chargestream.InvoiceKind(in.Kind),
 	}

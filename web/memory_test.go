@@ -68,10 +68,11 @@ func (m *memory) Stations(
 }
 
 func (m *memory) Session(
-	_ context.Context, id chargestream.SessionID,
+	_ context.Context, id chargestream.SessionID, at chargestream.StationID,
 ) (*chargestream.SessionState, error) {
-	return find(m.sessions, m.err,
-		func(s *chargestream.SessionState) bool { return s.SessionID == id })
+	return find(m.sessions, m.err, func(s *chargestream.SessionState) bool {
+		return s.SessionID == id && (at == "" || s.StationID == at)
+	})
 }
 
 func (m *memory) Invoice(_ context.Context, id string) (*chargestream.Invoice, error) {
@@ -120,7 +121,9 @@ func city() *memory {
 		stations: cityStations(),
 		sessions: []chargestream.SessionState{
 			{SessionID: "s/1", StationID: starID, Phase: chargestream.PhaseActive,
-				StartTime: moment(0), Energy: ptr(chargestream.WattHours(12345))},
+				StartTime: moment(0), Energy: ptr(chargestream.WattHours(12345)),
+				AlsoAtStations: []chargestream.StationID{slashID}},
+			{SessionID: "s/1", StationID: slashID, Phase: chargestream.PhaseOrphan},
 		},
 		invoices:    cityInvoices(),
 		utilization: cityHours(),
@@ -162,6 +165,7 @@ func cityStations() []chargestream.StationState {
 func cityInvoices() []chargestream.Invoice {
 	bill := chargestream.Invoice{InvoiceID: "s/1-aa", SessionID: "s/1", Revision: 1,
 		Kind: chargestream.KindInvoice, Status: chargestream.StatusIssued, StationID: starID,
+		SiteID: "north", BookingDate: "2026-01-31",
 		ConnectorID: "1", UserID: "u1", Currency: "EUR", StartTime: moment(0),
 		EndTime: moment(1), DurationSeconds: 3600, Energy: 12345,
 		Lines: []chargestream.InvoiceLine{{Dimension: "ENERGY", Quantity: "12.345",
@@ -174,7 +178,10 @@ func cityInvoices() []chargestream.Invoice {
 	held := bill
 	held.InvoiceID, held.SessionID, held.UserID, held.StationID = "s/2-bb", "s/2", "u2", slashID
 	held.Status, held.Lines = chargestream.StatusHeld, nil
+	held.SiteID, held.BookingDate = "south", "2026-02-01"
 	held.HoldReasons = []chargestream.HoldReason{chargestream.HoldNoTariff}
+	held.Holds = []chargestream.Hold{{Reason: chargestream.HoldNoTariff,
+		Evidence: chargestream.Evidence{"tariff_id": "t"}}}
 	return []chargestream.Invoice{note, held, bill}
 }
 

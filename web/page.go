@@ -27,7 +27,7 @@ type Page struct {
 	// After is the key of the last item that the client has; empty for the first page.
 	After string
 	// Limit is how many items to return at most, 1 to LimitMax + 1: one more than the client
-	// gets tells whether a page follows.
+	// gets shows whether a page follows.
 	Limit int
 }
 

@@ -29,13 +29,13 @@ func missing[T any](found *T, err error) error {
 func quote(id string) string { return strconv.Quote(id) }
 
 // problem is the answer to an error of the Source. What only the operator can mend is logged here
-// and not told to the client.
+// and not shown to the client.
 func (a *api) problem(ctx context.Context, err error, notFound string) error {
 	switch {
 	case errors.Is(err, ErrNotFound) && notFound != "":
 		return huma.Error404NotFound(notFound)
 	case errors.Is(err, ErrNotReady):
-		return retryLater(err.Error() + "; GET /readyz tells how far it is")
+		return retryLater(err.Error() + "; GET /readyz shows how far it is")
 	case errors.Is(err, context.DeadlineExceeded):
 		a.logger.WarnContext(ctx, "views did not answer in time", "after", sourceTimeout)
 		return retryLater("the views did not answer within " + sourceTimeout.String() +
@@ -57,13 +57,13 @@ func detailProblem(_ huma.Context, _ string, body any) (any, error) {
 	if !ok || model.Detail != validationFailed || len(model.Errors) == 0 {
 		return body, nil
 	}
-	told := make([]string, 0, len(model.Errors))
+	details := make([]string, 0, len(model.Errors))
 	for _, e := range model.Errors {
-		told = append(told, fmt.Sprintf("%s: %s, got %q", e.Location, e.Message,
+		details = append(details, fmt.Sprintf("%s: %s, got %q", e.Location, e.Message,
 			fmt.Sprint(e.Value)))
 	}
 	changed := *model
-	changed.Detail = strings.Join(told, "; ")
+	changed.Detail = strings.Join(details, "; ")
 	return &changed, nil
 }
 

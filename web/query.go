@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"chargestream"
@@ -59,14 +60,14 @@ func (a *api) guard(h huma.API) func(ctx huma.Context, next func(huma.Context)) 
 
 // join is the texts of errors in one line.
 func join(found []error) string {
-	told := make([]string, 0, len(found))
+	texts := make([]string, 0, len(found))
 	for _, err := range found {
-		told = append(told, err.Error())
+		texts = append(texts, err.Error())
 	}
-	return strings.Join(told, "; ")
+	return strings.Join(texts, "; ")
 }
 
-// checkParameters tells what is wrong with the names and texts of a request's parameters.
+// checkParameters finds what is wrong with the names and texts of a request's parameters.
 func checkParameters(ctx huma.Context, query url.Values) []error {
 	var names []string
 	var found []error
@@ -132,4 +133,25 @@ func (i *instant) UnmarshalText(text []byte) error {
 // Schema implements huma.SchemaProvider.
 func (instant) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "date-time"}
+}
+
+// errMonth is returned for a parameter that is no month.
+var errMonth = errors.New("not a month; write it as 2026-03")
+
+// month is a month as a parameter, as 2026-03.
+type month string
+
+// UnmarshalText reads a year and a month.
+func (m *month) UnmarshalText(text []byte) error {
+	if _, err := time.Parse(monthForm, string(text)); err != nil {
+		return errMonth
+	}
+	*m = month(text)
+	return nil
+}
+
+// Schema implements huma.SchemaProvider.
+func (month) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Pattern: `^\d{4}-(0[1-9]|1[0-2])$`,
+		PatternDescription: "a month as 2026-03"}
 }

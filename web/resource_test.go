@@ -34,6 +34,11 @@ func TestItems(t *testing.T) {
 	if diff := cmp.Diff(source.sessions[0], session); diff != "" {
 		t.Errorf("session (-want +got):\n%s", diff)
 	}
+	other := get[chargestream.SessionState](t, h, "/api/v1/sessions/s%2F1?station_id="+
+		url.QueryEscape(slashID))
+	if diff := cmp.Diff(source.sessions[1], other); diff != "" {
+		t.Errorf("session of another station (-want +got):\n%s", diff)
+	}
 	invoice := get[chargestream.Invoice](t, h, "/api/v1/invoices/s%2F1-aa")
 	if diff := cmp.Diff(source.invoices[2], invoice); diff != "" {
 		t.Errorf("invoice (-want +got):\n%s", diff)
@@ -48,6 +53,8 @@ func TestBytes(t *testing.T) {
 		{"/api/v1/stations/" + starID, `"last_seen":"2026-01-31T08:00:00Z"`, `$schema`},
 		{"/api/v1/stations/" + starID, `"state":"occupied"`, `energy_wh`},
 		{"/api/v1/sessions/s%2F1", `"energy_wh":12345`, `end_time`},
+		{"/api/v1/sessions/s%2F1", `"also_at_stations":["depot:7/left? 100%"]`, `null`},
+		{"/api/v1/sessions/s%2F1?station_id=" + url.QueryEscape(slashID), `"orphan"`, `also_at`},
 		{"/api/v1/invoices/s%2F2-bb", `"lines":[]`, `null`},
 		{"/api/v1/invoices/s%2F1-aa", `"total_incl_vat":"5.93"`, `credits`},
 		{"/api/v1/stations?site_id=none", `"items":[]`, `next`},
@@ -91,6 +98,9 @@ func TestFilters(t *testing.T) {
 		{"/api/v1/invoices?user_id=u2", "s/2-bb"},
 		{"/api/v1/invoices?station_id=" + slash, "s/2-bb"},
 		{"/api/v1/invoices?status=held", "s/2-bb"},
+		{"/api/v1/invoices?site_id=south", "s/2-bb"},
+		{"/api/v1/invoices?month=2026-01", "s/1-aa s/1-aa-credit"},
+		{"/api/v1/invoices?month=2026-03", ""},
 		{"/api/v1/invoices?kind=credit_note&status=issued", "s/1-aa-credit"},
 		{"/api/v1/anomalies", "n1 n2 n3"},
 		{"/api/v1/anomalies?open=true", "n1 n3"},
@@ -131,6 +141,7 @@ func TestNotFound(t *testing.T) {
 	for _, c := range []struct{ target, said string }{
 		{"/api/v1/stations/none%2F1", `"none/1"`},
 		{"/api/v1/sessions/none", `"none"`},
+		{"/api/v1/sessions/s%2F1?station_id=silent", `"s/1" at the station "silent"`},
 		{"/api/v1/invoices/none", `"none"`},
 		{"/api/v1/stations/a/b", "%2F"},
 		{"/api/v1/stations/", "GET /"},
@@ -174,6 +185,9 @@ func TestRefused(t *testing.T) {
 		{"/api/v1/stations/%ff", invalid, []string{"path.id", "UTF-8"}},
 		{"/api/v1/stations/" + strings.Repeat("x", 1025), invalid, []string{"path.id", "1024"}},
 		{"/api/v1/invoices?status=paid", invalid, []string{"query.status", "issued, held"}},
+		{"/api/v1/invoices?month=2026-3", invalid, []string{"query.month", "2026-03"}},
+		{"/api/v1/invoices?month=2026-13", invalid, []string{"query.month", "2026-03"}},
+		{"/api/v1/sessions/x?station=a", invalid, []string{"query.station", "station_id"}},
 		{"/api/v1/invoices?kind=bill", invalid, []string{"query.kind", "credit_note"}},
 		{"/api/v1/anomalies?kind=fire", invalid, []string{"query.kind", "clock_skew"}},
 		{"/api/v1/utilization?from=yesterday", invalid, []string{"query.from", "RFC 3339"}},
@@ -202,7 +216,7 @@ func TestSourceErrors(t *testing.T) {
 		out = ask(h, http.MethodGet, target)
 		wantProblem(t, out, target, http.StatusInternalServerError, "log of the server")
 		if strings.Contains(out.Body.String(), "secret") {
-			t.Errorf("%s tells the client what only the operator may know: %s", target, out.Body)
+			t.Errorf("%s shows the client what only the operator may know: %s", target, out.Body)
 		}
 	}
 }

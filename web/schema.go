@@ -33,7 +33,7 @@ func words[T ~string](list ...T) *huma.Schema {
 	return s
 }
 
-// config tells huma what is served and how the words of the root package stand in JSON.
+// config is what huma serves, and how the words of the root package stand in JSON.
 func config() huma.Config {
 	c := huma.DefaultConfig("chargestream", apiVersion)
 	c.Info.Description = "What charging stations said, as it stands now: read-only. Times are " +

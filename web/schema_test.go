@@ -29,19 +29,23 @@ func (full) Stations(context.Context, StationFilter) ([]chargestream.StationStat
 }
 
 func (full) Session(
-	_ context.Context, id chargestream.SessionID,
+	_ context.Context, id chargestream.SessionID, _ chargestream.StationID,
 ) (*chargestream.SessionState, error) {
 	energy := chargestream.WattHours(-1)
 	return &chargestream.SessionState{SessionID: id, Phase: chargestream.PhaseOrphan,
 		StartTime: chargestream.Day, EndTime: chargestream.Day, Energy: &energy,
-		HoldReasons: []chargestream.HoldReason{chargestream.HoldConflict}}, nil
+		HoldReasons:    []chargestream.HoldReason{chargestream.HoldConflict},
+		AlsoAtStations: []chargestream.StationID{"b"}}, nil
 }
 
 func (full) Invoices(context.Context, InvoiceFilter) ([]chargestream.Invoice, error) {
 	return []chargestream.Invoice{{InvoiceID: "a", Kind: chargestream.KindCreditNote,
 		Status: chargestream.StatusHeld, IssuedAt: chargestream.Day,
 		StartTime: chargestream.Day, EndTime: chargestream.Day,
-		HoldReasons:     []chargestream.HoldReason{chargestream.HoldTariffUnsupported},
+		HoldReasons: []chargestream.HoldReason{chargestream.HoldTariffUnsupported},
+		Holds: []chargestream.Hold{{Reason: chargestream.HoldTariffUnsupported,
+			Evidence: chargestream.Evidence{"a": int64(1), "b": "c", "d": []string{"e"}}}, {
+			Reason: chargestream.HoldConflict}},
 		TariffValidFrom: chargestream.Day, Lines: []chargestream.InvoiceLine{{}}, Credits: "b"},
 		{InvoiceID: "b", Kind: chargestream.KindInvoice, Status: chargestream.StatusIssued,
 			IssuedAt: chargestream.Day, StartTime: chargestream.Day}}, nil

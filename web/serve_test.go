@@ -82,7 +82,7 @@ func send(t *testing.T, c net.Conn, request string) (int, string) {
 
 const request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
-// A request that runs when the server is told to stop is answered.
+// A request that runs when the server has to stop is answered.
 func TestServeFinishesRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := make(chan struct{})
@@ -103,7 +103,7 @@ func TestServeFinishesRequests(t *testing.T) {
 	})
 }
 
-// A request that does not end is cut after the bound and told of.
+// A request that does not end is cut after the bound, and reported.
 func TestServeCutsWhatDoesNotEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := make(chan struct{})

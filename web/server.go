@@ -32,7 +32,10 @@ const ShutdownTimeout = 10 * time.Second
 type Options struct {
 	Source  Source       // required
 	Metrics http.Handler // answers /metrics; without it there is none
-	Logger  *slog.Logger // requests at debug, faults at error; default is to discard
+	// Profiles answers all paths under /debug/pprof/; without it there are none. A profile shows
+	// the inside of the process: it is for operators only.
+	Profiles http.Handler
+	Logger   *slog.Logger // requests at debug, faults at error; default is to discard
 }
 
 // api is the operations and what they need.
@@ -54,7 +57,7 @@ func NewHandler(o Options) http.Handler {
 		// It cannot be: the document is made of this package's own types.
 		panic(fmt.Errorf("describe the API: %w", err))
 	}
-	index, err := writeIndex(resources(described, o.Metrics != nil))
+	index, err := writeIndex(resources(described, &o))
 	if err != nil {
 		// It cannot be: the page is a constant.
 		panic(fmt.Errorf("write the index page: %w", err))
@@ -63,6 +66,9 @@ func NewHandler(o Options) http.Handler {
 	mux.Handle("GET /{$}", a.bytes("text/html; charset=utf-8", index))
 	if o.Metrics != nil {
 		mux.Handle("GET /metrics", o.Metrics)
+	}
+	if o.Profiles != nil {
+		mux.Handle("GET /debug/pprof/", o.Profiles)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, a.logger, http.StatusNotFound, "nothing is at "+r.URL.EscapedPath()+

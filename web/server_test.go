@@ -51,6 +51,31 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// TestProfiles: they are served where the caller of NewHandler has them, and nowhere else.
+func TestProfiles(t *testing.T) {
+	profiles := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.WriteString(w, "profile of "+r.URL.Path); err != nil {
+			t.Error(err)
+		}
+	})
+	with := web.NewHandler(web.Options{Source: city(), Profiles: profiles})
+	without := web.NewHandler(web.Options{Source: city()})
+	for _, target := range []string{"/debug/pprof/", "/debug/pprof/heap?debug=1"} {
+		if out := ask(with, http.MethodGet, target); out.Code != http.StatusOK ||
+			!strings.HasPrefix(out.Body.String(), "profile of /debug/pprof/") {
+			t.Errorf("GET %s: %d %s", target, out.Code, out.Body)
+		}
+		wantProblem(t, ask(without, http.MethodGet, target), target, http.StatusNotFound)
+	}
+	const link = `href="/debug/pprof/"`
+	if page := ask(with, http.MethodGet, "/").Body.String(); !strings.Contains(page, link) {
+		t.Errorf("the index does not name the profiles:\n%s", page)
+	}
+	if page := ask(without, http.MethodGet, "/").Body.String(); strings.Contains(page, link) {
+		t.Errorf("the index names profiles that are not there:\n%s", page)
+	}
+}
+
 // Every link of the index leads somewhere, and every resource is on it.
 func TestIndex(t *testing.T) {
 	h := handlerOf(city())

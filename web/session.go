@@ -18,20 +18,27 @@ func (phaseWord) Schema(huma.Registry) *huma.Schema {
 }
 
 type sessionInput struct {
-	ID chargestream.SessionID `path:"id" doc:"session_id; percent-encode / as %2F"`
+	ID        chargestream.SessionID `path:"id" doc:"session_id; percent-encode / as %2F"`
+	StationID chargestream.StationID `query:"station_id" doc:"The session of this station"`
 }
 
 func (a *api) registerSessions(h huma.API) {
 	huma.Register(h, operation("get-session", "/api/v1/sessions/{id}", "A session as it is now",
-		"One charging session. Its invoices are /api/v1/invoices?session_id=…"), a.session)
+		"One charging session. Its invoices are /api/v1/invoices?session_id=… Where several "+
+			"stations use the same session_id, it is the one that started last, and "+
+			"also_at_stations names the other stations; station_id chooses one."), a.session)
 }
 
 func (a *api) session(
 	ctx context.Context, in *sessionInput,
 ) (*itemOutput[chargestream.SessionState], error) {
-	s, err := a.source.Session(ctx, in.ID)
+	s, err := a.source.Session(ctx, in.ID, in.StationID)
 	if err = missing(s, err); err != nil {
-		return nil, a.problem(ctx, err, "no session has the id "+quote(string(in.ID))+
+		at := ""
+		if in.StationID != "" {
+			at = " at the station " + quote(string(in.StationID))
+		}
+		return nil, a.problem(ctx, err, "no session has the id "+quote(string(in.ID))+at+
 			"; the running session of a connector stands at its station in /api/v1/stations/{id}")
 	}
 	return &itemOutput[chargestream.SessionState]{Body: *s}, nil

@@ -24,8 +24,10 @@ type Source interface {
 	Station(ctx context.Context, id chargestream.StationID) (*chargestream.StationState, error)
 	// Stations are listed by StationKey.
 	Stations(ctx context.Context, f StationFilter) ([]chargestream.StationState, error)
-	// Session is a session by its id, or ErrNotFound.
-	Session(ctx context.Context, id chargestream.SessionID) (*chargestream.SessionState, error)
+	// Session is a session by its id, or ErrNotFound. Without a station it is, of the sessions of
+	// that id, the one that started last; it names the stations of the others.
+	Session(ctx context.Context, id chargestream.SessionID, at chargestream.StationID) (
+		*chargestream.SessionState, error)
 	// Invoice is an invoice or credit note by its id, or ErrNotFound.
 	Invoice(ctx context.Context, id string) (*chargestream.Invoice, error)
 	// Invoices are listed by InvoiceKey.
@@ -34,9 +36,9 @@ type Source interface {
 	Utilization(ctx context.Context, f UtilizationFilter) ([]chargestream.Utilization, error)
 	// Anomalies are listed by AnomalyKey.
 	Anomalies(ctx context.Context, f AnomalyFilter) ([]chargestream.Anomaly, error)
-	// Ready tells whether all tables have caught up, and if not, why not.
+	// Ready reports whether all tables have caught up, and if not, why not.
 	Ready() (bool, string)
-	// Freshness tells how far each table is, in a fixed order.
+	// Freshness is how far each table is, in a fixed order.
 	Freshness() []TableFreshness
 }
 

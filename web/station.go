@@ -9,7 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// StationFilter tells which stations are asked for. State, ConnectorType and MinPower must hold
+// StationFilter is which stations are asked for. State, ConnectorType and MinPower must hold
 // for one and the same connector.
 type StationFilter struct {
 	State         *chargestream.State // nil for any
@@ -22,7 +22,7 @@ type StationFilter struct {
 // StationKey is the key by which stations are listed: the station's id.
 func StationKey(s *chargestream.StationState) string { return string(s.StationID) }
 
-// Matches tells whether a station is asked for, whatever its page.
+// Matches reports whether a station is asked for, whatever its page.
 func (f *StationFilter) Matches(s *chargestream.StationState) bool {
 	if f.SiteID != "" && (s.Info == nil || s.Info.SiteID != f.SiteID) {
 		return false
@@ -30,10 +30,10 @@ func (f *StationFilter) Matches(s *chargestream.StationState) bool {
 	if f.State == nil && f.ConnectorType == "" && f.MinPower == 0 {
 		return true
 	}
-	heard := map[chargestream.ConnectorID]bool{}
+	reported := map[chargestream.ConnectorID]bool{}
 	for i := range s.Connectors {
 		c := &s.Connectors[i]
-		heard[c.ConnectorID] = true
+		reported[c.ConnectorID] = true
 		if f.matchesConnector(s.Info, c) {
 			return true
 		}
@@ -43,14 +43,14 @@ func (f *StationFilter) Matches(s *chargestream.StationState) bool {
 	}
 	for _, c := range s.Info.Connectors {
 		silent := chargestream.ConnectorState{ConnectorID: c.ConnectorID}
-		if !heard[c.ConnectorID] && f.matchesConnector(s.Info, &silent) {
+		if !reported[c.ConnectorID] && f.matchesConnector(s.Info, &silent) {
 			return true
 		}
 	}
 	return false
 }
 
-// matchesConnector tells whether all that is asked of a connector holds for this one.
+// matchesConnector reports whether all that is asked of a connector holds for this one.
 func (f *StationFilter) matchesConnector(
 	info *chargestream.StationInfo, c *chargestream.ConnectorState,
 ) bool {
@@ -87,7 +87,7 @@ func (stateWord) Schema(huma.Registry) *huma.Schema {
 	return s
 }
 
-// station is a station in an answer. A station that was never heard of has no last_seen, as an
+// station is a station in an answer. A station that never reported has no last_seen, as an
 // empty text there would not be a time.
 type station struct {
 	chargestream.StationState

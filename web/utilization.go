@@ -8,7 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// UtilizationFilter tells which windows are asked for; what is empty or zero is any.
+// UtilizationFilter is which windows are asked for; what is empty or zero is any.
 type UtilizationFilter struct {
 	StationID   chargestream.StationID
 	ConnectorID chargestream.ConnectorID
@@ -23,7 +23,7 @@ func UtilizationKey(u *chargestream.Utilization) string {
 	return string(u.StationID) + "/" + string(u.ConnectorID) + "/" + u.WindowStart.String()
 }
 
-// Matches tells whether a window is asked for, whatever its page.
+// Matches reports whether a window is asked for, whatever its page.
 func (f *UtilizationFilter) Matches(u *chargestream.Utilization) bool {
 	return (f.StationID == "" || u.StationID == f.StationID) &&
 		(f.ConnectorID == "" || u.ConnectorID == f.ConnectorID) &&

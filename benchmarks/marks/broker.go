@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"syscall"
 	"time"
+
+	"chargestream/benchmarks/internal/harness"
 )
 
 const (
@@ -51,7 +53,7 @@ func (r *run) brokerPart(ctx context.Context) error {
 		return err
 	}
 	to := from + brokerWindow
-	if err := pause(ctx, to-s.watch.now()); err != nil {
+	if err := harness.Pause(ctx, to-s.watch.now()); err != nil {
 		return err
 	}
 	partitions, pings := s.watch.lists()
@@ -80,22 +82,22 @@ func (r *run) brokerPart(ctx context.Context) error {
 func (r *run) restartBroker(ctx context.Context, s *scene, b *brokerResult) (time.Duration,
 	error) {
 	began := s.watch.now()
-	if err := r.broker.proc.end(syscall.SIGTERM); err != nil {
+	if err := r.broker.Process.End(syscall.SIGTERM); err != nil {
 		return 0, err
 	}
 	b.Stopped = s.watch.now() - began
-	if err := pause(ctx, brokerDown); err != nil {
+	if err := harness.Pause(ctx, brokerDown); err != nil {
 		return 0, err
 	}
-	if err := r.broker.start(); err != nil {
+	if err := r.broker.Start(); err != nil {
 		return 0, err
 	}
-	if err := r.broker.awaitPort(ctx); err != nil {
+	if err := r.broker.AwaitPort(ctx); err != nil {
 		return 0, err
 	}
 	open := s.watch.now()
 	b.Opened = open - began
-	if err := r.broker.awaitServing(ctx); err != nil {
+	if err := r.broker.AwaitServing(ctx); err != nil {
 		return 0, err
 	}
 	b.Serving = s.watch.now() - open

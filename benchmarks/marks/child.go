@@ -21,7 +21,8 @@ import (
 	"github.com/lovoo/goka"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"chargestream/internal/engine"
+	"chargestream/benchmarks/internal/harness"
+	"chargestream/engine"
 )
 
 // childEnv makes this program a child; its value is a task.
@@ -148,9 +149,19 @@ func (c *child) run(ctx context.Context) error {
 }
 
 func (c *child) runEngine(ctx context.Context) error {
-	p := &engine.Processor{Group: c.Group, Inputs: []string{c.Input}, Fold: c.fold}
+	table := &engine.Table[row]{Name: c.Group,
+		Decode: func(_ string, b []byte) (*row, error) {
+			r := &row{}
+			return r, decodeRow(b, r)
+		},
+		Append: func(buf []byte, r *row) []byte { return r.append(buf) }}
+	p := &engine.Processor{Group: c.Group, Inputs: []string{c.Input},
+		Tables: []engine.Declared{table},
+		Fold: func(ctx *engine.Context, m *engine.Message) error {
+			return c.fold(ctx, table, m)
+		}}
 	if c.Output != "" {
-		p.Outputs = []string{c.Output}
+		p.Outputs = []engine.Output{{Topic: c.Output}}
 	}
 	config := engine.Config{Brokers: []string{c.Broker}, StateDir: c.StateDir,
 		Instance: c.Instance, Guarantee: c.Guarantee, SessionTimeout: c.SessionTimeout,
@@ -162,23 +173,18 @@ func (c *child) runEngine(ctx context.Context) error {
 }
 
 // fold is the fold of the engine's processor.
-func (c *child) fold(ctx engine.Context, m *engine.Message) error {
+func (c *child) fold(ctx *engine.Context, table *engine.Table[row], m *engine.Message) error {
 	var e event
 	if err := c.decode(m.Value, &e); err != nil {
 		return err
 	}
-	old, err := ctx.Row()
+	r, err := table.Edit(ctx, m.Key)
 	if err != nil {
 		return err
 	}
-	var r row
-	if err := decodeRow(old, &r); err != nil {
-		return err
-	}
 	r.fold(&e)
-	ctx.SetRow(r.append(make([]byte, 0, rowBytes)))
 	if c.Output != "" {
-		ctx.Emit(c.Output, ctx.Key(), c.outcome(m.Partition, &e))
+		ctx.Emit(c.Output, m.Key, c.outcome(m.Partition, &e))
 	}
 	c.folded(m.Partition)
 	return nil
@@ -216,7 +222,7 @@ const readyFolds = 25
 
 // tellReady is called with the lock held.
 func (c *child) tellReady() {
-	c.report.Ready, c.report.ReadyCPU = time.Since(c.began), ownCPU()
+	c.report.Ready, c.report.ReadyCPU = time.Since(c.began), harness.OwnCPU()
 	ready := c.report
 	ready.Kind = reportReady
 	c.tell(ready)

@@ -11,7 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
-	"chargestream/internal/engine"
+	"chargestream/benchmarks/internal/harness"
+	"chargestream/engine"
 )
 
 const (
@@ -145,12 +146,12 @@ func (r *run) foldOnce(ctx context.Context, kind foldKind, input string, events 
 	if err := r.broker.createTopic(ctx, table, foldPartitions, compact); err != nil {
 		return nil, err
 	}
-	m, err := startMeter(r.broker)
+	m, err := r.startMeter()
 	if err != nil {
 		return nil, err
 	}
 	dir := filepath.Join(r.dir, group)
-	p, err := startChild(dir, task{Kind: kind.kind, Broker: r.broker.addr, StateDir: dir,
+	p, err := startChild(dir, task{Kind: kind.kind, Broker: r.broker.Addr, StateDir: dir,
 		Instance: "a", Group: group, Input: input, Guarantee: kind.promise, Decoder: kind.decoder,
 		Metrics: r.metrics, CPUProfile: profile, Partitions: foldPartitions, Events: events})
 	if err != nil {
@@ -163,10 +164,12 @@ func (r *run) foldOnce(ctx context.Context, kind foldKind, input string, events 
 	if f.Child, err = p.finish(); err != nil {
 		return nil, err
 	}
-	f.ClientCPU, f.RSSMax = p.cpu(), p.rssMax()
-	if f.BrokerCPU, f.Others, f.Loop, err = m.stop(f.ClientCPU); err != nil {
+	f.ClientCPU, f.RSSMax = p.CPU(), p.PeakRSS()
+	reading, err := m.Stop(f.ClientCPU)
+	if err != nil {
 		return nil, err
 	}
+	f.BrokerCPU, f.Others, f.Loop = reading.Broker, reading.Others, reading.Loop
 	if f.Got, f.Written, err = r.broker.readTable(ctx, table); err != nil {
 		return nil, err
 	}
@@ -176,11 +179,11 @@ func (r *run) foldOnce(ctx context.Context, kind foldKind, input string, events 
 // foldAwait looks at the committed offsets until all events are committed.
 func (r *run) foldAwait(ctx context.Context, p *process, f *foldResult, group,
 	input string) error {
-	return r.broker.admin(func(adm *kadm.Client) error {
+	return r.broker.Admin(func(adm *kadm.Client) error {
 		last, moved := int64(0), time.Now()
 		for {
 			n, err := committed(ctx, adm, group, input)
-			now := time.Since(p.began)
+			now := time.Since(p.Began)
 			if err == nil && n > last {
 				if last == 0 {
 					f.FirstCommit, f.FirstCommitted = now, n
@@ -191,11 +194,11 @@ func (r *run) foldAwait(ctx context.Context, p *process, f *foldResult, group,
 				f.LastCommit = now
 				return nil
 			}
-			if p.ended() || time.Since(moved) > foldStall {
+			if p.Ended() || time.Since(moved) > foldStall {
 				return fmt.Errorf("%d of %d events were committed (%v, %v): %s", last, f.Events,
-					err, p.signal(syscall.SIGKILL), p.tail())
+					err, p.Signal(syscall.SIGKILL), p.Tail())
 			}
-			if err := pause(ctx, foldLook); err != nil {
+			if err := harness.Pause(ctx, foldLook); err != nil {
 				return err
 			}
 		}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"syscall"
+
+	"chargestream/benchmarks/internal/harness"
 )
 
 // run is one run of the program, with what its flags say.
@@ -84,7 +86,7 @@ func runAll() (err error) {
 
 // measure runs the parts that are selected, one after the other on the same broker.
 func (r *run) measure(ctx context.Context, selected *regexp.Regexp) (err error) {
-	m := thisMachine()
+	m := harness.ThisMachine()
 	r.say("%v", m)
 	if err := r.line("machine", m); err != nil {
 		return err
@@ -93,10 +95,12 @@ func (r *run) measure(ctx context.Context, selected *regexp.Regexp) (err error) 
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	if r.broker, err = launchKafka(ctx, dir); err != nil {
+	broker, err := harness.LaunchKafka(ctx, dir, "")
+	if err != nil {
 		return fmt.Errorf("launch Kafka: %w", err)
 	}
-	defer func() { err = errors.Join(err, r.broker.proc.end(syscall.SIGKILL)) }()
+	r.broker = &kafka{broker}
+	defer func() { err = errors.Join(err, r.broker.Process.End(syscall.SIGKILL)) }()
 	for _, part := range []struct {
 		name string
 		do   func(context.Context) error

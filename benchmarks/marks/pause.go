@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"syscall"
 	"time"
+
+	"chargestream/benchmarks/internal/harness"
 )
 
 const partPause = "pause"
@@ -113,7 +115,7 @@ func (r *run) pauseOnce(ctx context.Context, name, kind string) ([]*pauseResult,
 		if err := step.do(s); err != nil {
 			return nil, err
 		}
-		if err := pause(ctx, step.window); err != nil {
+		if err := harness.Pause(ctx, step.window); err != nil {
 			return nil, err
 		}
 		if step.name == "C leaves" {

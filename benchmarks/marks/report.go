@@ -8,14 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"chargestream/internal/kafkatest"
 )
 
 // results takes what is measured: tables to be read, and raw numbers as JSON lines.
@@ -77,59 +73,6 @@ func (r *results) table(head []string, rows [][]string) error {
 		fmt.Fprintln(w, strings.Join(cells, "\t")+"\t")
 	}
 	return w.Flush()
-}
-
-// machine is what the figures were measured on.
-type machine struct {
-	Time     string
-	Cores    int
-	CPU      string
-	MemoryKB string
-	Load     string
-	Go       string
-	Java     string
-	Kafka    string
-	Heap     string
-	Revision string
-}
-
-func thisMachine() machine {
-	m := machine{Time: time.Now().UTC().Format(time.RFC3339), Cores: runtime.NumCPU(),
-		CPU:      field("/proc/cpuinfo", "model name"),
-		MemoryKB: strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB"),
-		Go:       runtime.Version(), Kafka: kafkatest.KafkaVersion, Heap: heap}
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		m.Load = strings.TrimSpace(string(text))
-	}
-	if text, err := exec.Command("java", "-version").CombinedOutput(); err == nil {
-		m.Java, _, _ = strings.Cut(string(text), "\n")
-	}
-	// The build's own note of its revision is left out where GOFLAGS say so.
-	if text, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
-		m.Revision = strings.TrimSpace(string(text))
-	}
-	return m
-}
-
-// field is the value behind a name in one of the kernel's files.
-func field(file, name string) string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(text)) {
-		before, after, _ := strings.Cut(line, ":")
-		if strings.TrimSpace(before) == name {
-			return strings.TrimSpace(after)
-		}
-	}
-	return ""
-}
-
-func (m machine) String() string {
-	return fmt.Sprintf("%s; %d cores %s, %s kB RAM, load %s\n%s; Kafka %s, heap %s, %s\n"+
-		"revision %s", m.Time, m.Cores, m.CPU, m.MemoryKB, m.Load, m.Go, m.Kafka,
-		m.Heap, m.Java, m.Revision)
 }
 
 // seconds shows a duration with thousandths of a second.

@@ -13,7 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"chargestream/internal/engine"
+	"chargestream/benchmarks/internal/harness"
+	"chargestream/engine"
 )
 
 const (
@@ -157,12 +158,12 @@ func (r *run) loadTable(ctx context.Context, group string, distinct bool) (map[s
 // waits for ever behind the transaction markers that the engine leaves at the table's end.
 func (r *run) restoreOnce(ctx context.Context, group, kind string, want map[string]int64) (
 	*restoreResult, error) {
-	m, err := startMeter(r.broker)
+	m, err := r.startMeter()
 	if err != nil {
 		return nil, err
 	}
 	dir := filepath.Join(r.dir, group+"-"+kind)
-	p, err := startChild(dir, task{Kind: kind, Broker: r.broker.addr, StateDir: dir,
+	p, err := startChild(dir, task{Kind: kind, Broker: r.broker.Addr, StateDir: dir,
 		Instance: "a", Group: group, Input: group + "-in", Guarantee: engine.ExactlyOnce,
 		Decoder: decoderLexer, Metrics: true, Partitions: restorePartitions, Probes: probes()})
 	if err != nil {
@@ -172,15 +173,17 @@ func (r *run) restoreOnce(ctx context.Context, group, kind string, want map[stri
 	select {
 	case ready := <-p.reports:
 		if ready.Kind != reportReady {
-			return nil, fmt.Errorf("the child is not ready: %s", p.tail())
+			return nil, fmt.Errorf("the child is not ready: %s", p.Tail())
 		}
 		f.Ready, f.ReadyCPU = ready.Ready, ready.ReadyCPU
 	case <-time.After(restoreLimit):
-		return nil, fmt.Errorf("not ready after %v: %s", restoreLimit, p.tail())
+		return nil, fmt.Errorf("not ready after %v: %s", restoreLimit, p.Tail())
 	}
-	if f.BrokerCPU, f.Others, f.Loop, err = m.stop(f.ReadyCPU); err != nil {
+	reading, err := m.Stop(f.ReadyCPU)
+	if err != nil {
 		return nil, err
 	}
+	f.BrokerCPU, f.Others, f.Loop = reading.Broker, reading.Others, reading.Loop
 	if kind == kindEngine {
 		if err := r.awaitCommitted(ctx, group, int64(len(want))); err != nil {
 			return nil, err
@@ -189,7 +192,7 @@ func (r *run) restoreOnce(ctx context.Context, group, kind string, want map[stri
 	if f.Child, err = p.finish(); err != nil {
 		return nil, err
 	}
-	f.RSSMax = p.rssMax()
+	f.RSSMax = p.PeakRSS()
 	if kind == kindView {
 		f.Right = same(f.Child.Probes, want, -1)
 	} else if f.Right, err = r.tableHolds(ctx, group+"-table", want); err != nil {
@@ -212,13 +215,13 @@ func same(got, want map[string]int64, more int64) bool {
 func (r *run) awaitCommitted(ctx context.Context, group string, want int64) error {
 	ctx, cancel := context.WithTimeout(ctx, foldStall)
 	defer cancel()
-	return r.broker.admin(func(adm *kadm.Client) error {
+	return r.broker.Admin(func(adm *kadm.Client) error {
 		for {
 			n, err := committed(ctx, adm, group, group+"-in")
 			if err == nil && n == want {
 				return nil
 			}
-			if err := pause(ctx, foldLook); err != nil {
+			if err := harness.Pause(ctx, foldLook); err != nil {
 				return fmt.Errorf("%d of %d probes are committed: %w", n, want, err)
 			}
 		}

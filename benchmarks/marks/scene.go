@@ -10,7 +10,8 @@ import (
 	"syscall"
 	"time"
 
-	"chargestream/internal/engine"
+	"chargestream/benchmarks/internal/harness"
+	"chargestream/engine"
 )
 
 const (
@@ -69,7 +70,7 @@ func (s *scene) start(instance byte) error {
 	if s.kind != kindEngine {
 		session = 0
 	}
-	p, err := startChild(dir, task{Kind: s.kind, Broker: s.r.broker.addr,
+	p, err := startChild(dir, task{Kind: s.kind, Broker: s.r.broker.Addr,
 		StateDir: filepath.Join(dir, name), Instance: name, Group: s.topics.group,
 		Input: s.topics.input, Output: s.topics.output, Guarantee: engine.ExactlyOnce,
 		Decoder: decoderLexer, SessionTimeout: session, Metrics: true,
@@ -87,14 +88,14 @@ func (s *scene) leave(instance byte) (err error) {
 
 // signal sends a signal and returns at once.
 func (s *scene) signal(instance byte, signal syscall.Signal) error {
-	return s.children[instance].signal(signal)
+	return s.children[instance].Signal(signal)
 }
 
 // kill ends an instance by SIGKILL.
 func (s *scene) kill(instance byte) error {
 	p := s.children[instance]
 	delete(s.children, instance)
-	return p.end(syscall.SIGKILL)
+	return p.End(syscall.SIGKILL)
 }
 
 // awaitOwners waits until so many instances share the partitions, and a little longer.
@@ -108,9 +109,9 @@ func (s *scene) awaitOwners(ctx context.Context, n int) error {
 			all += partitions
 		}
 		if len(owners) == n && all == pausePartitions {
-			return pause(ctx, settle)
+			return harness.Pause(ctx, settle)
 		}
-		if err := pause(ctx, foldLook); err != nil {
+		if err := harness.Pause(ctx, foldLook); err != nil {
 			return fmt.Errorf("owners are %v: %w: %s", owners, err, s.tails())
 		}
 	}
@@ -118,7 +119,7 @@ func (s *scene) awaitOwners(ctx context.Context, n int) error {
 
 func (s *scene) tails() (text string) {
 	for instance, p := range s.children {
-		text += fmt.Sprintf("\n%c: %s", instance, p.tail())
+		text += fmt.Sprintf("\n%c: %s", instance, p.Tail())
 	}
 	return text
 }
@@ -126,9 +127,9 @@ func (s *scene) tails() (text string) {
 // checkAlive notes instances that have ended by themselves.
 func (s *scene) checkAlive() {
 	for instance, p := range s.children {
-		if p.ended() {
+		if p.Ended() {
 			s.wrong = append(s.wrong, fmt.Sprintf("%c ended by itself, %v: %s", instance,
-				p.cmd.ProcessState, p.tail()))
+				p.State(), p.Tail()))
 			delete(s.children, instance)
 		}
 	}
@@ -158,7 +159,7 @@ func (s *scene) end(ctx context.Context) (outcome, error) {
 			err = errors.Join(err, wrong)
 			break
 		}
-		err = pause(ctx, foldLook)
+		err = harness.Pause(ctx, foldLook)
 	}
 	s.checkAlive()
 	for instance := range s.children {

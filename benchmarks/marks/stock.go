@@ -11,7 +11,7 @@ import (
 	"github.com/lovoo/goka"
 	"github.com/lovoo/goka/storage"
 
-	"chargestream/internal/engine"
+	"chargestream/engine"
 )
 
 // Stock goka: its default configuration and its default storage. Only where a group begins that

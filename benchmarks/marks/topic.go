@@ -13,7 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"chargestream/internal/engine"
+	"chargestream/benchmarks/internal/harness"
+	"chargestream/engine"
 )
 
 // seed is that of all events; they are the same in every run.
@@ -25,28 +26,16 @@ const (
 	keep    = "delete"
 )
 
+// kafka is the broker of a run.
+type kafka struct{ *harness.Kafka }
+
 func (k *kafka) createTopic(ctx context.Context, name string, partitions int32,
 	cleanup string) error {
-	return k.admin(func(adm *kadm.Client) error {
-		config := map[string]*string{"cleanup.policy": &cleanup}
-		if _, err := adm.CreateTopic(ctx, partitions, 1, config, name); err != nil {
-			return fmt.Errorf("create topic %s: %w", name, err)
-		}
-		for { // until the metadata show what was answered
-			meta, err := adm.Metadata(ctx, name)
-			if err == nil && meta.Topics[name].Err == nil &&
-				len(meta.Topics[name].Partitions) == int(partitions) {
-				return nil
-			}
-			if err := pause(ctx, 10*time.Millisecond); err != nil {
-				return err
-			}
-		}
-	})
+	return harness.CreateTopic(ctx, k.Addr, name, partitions, cleanup)
 }
 
 func (k *kafka) deleteTopics(ctx context.Context, names ...string) error {
-	return k.admin(func(adm *kadm.Client) error {
+	return k.Admin(func(adm *kadm.Client) error {
 		if _, err := adm.DeleteTopics(ctx, names...); err != nil {
 			return fmt.Errorf("delete topics: %w", err)
 		}
@@ -56,7 +45,7 @@ func (k *kafka) deleteTopics(ctx context.Context, names ...string) error {
 
 // producer writes records where Kafka's default partitioner puts them, compressed by snappy.
 func (k *kafka) producer(opts ...kgo.Opt) (*kgo.Client, error) {
-	opts = append([]kgo.Opt{kgo.SeedBrokers(k.addr),
+	opts = append([]kgo.Opt{kgo.SeedBrokers(k.Addr),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.ProducerBatchCompression(kgo.SnappyCompression())}, opts...)
 	client, err := kgo.NewClient(opts...)
@@ -166,43 +155,5 @@ func (k *kafka) readTable(ctx context.Context, topic string) (total, int64, erro
 
 // readAll calls yield with the committed records of a topic that is not written to any more.
 func (k *kafka) readAll(ctx context.Context, topic string, yield func(*kgo.Record) error) error {
-	left := map[int32]int64{} // ends of the partitions that are not read yet
-	if err := k.admin(func(adm *kadm.Client) error {
-		ends, err := adm.ListEndOffsets(ctx, topic)
-		ends.Each(func(o kadm.ListedOffset) {
-			if o.Offset > 0 {
-				left[o.Partition] = o.Offset
-			}
-		})
-		return errors.Join(err, ends.Error())
-	}); err != nil {
-		return fmt.Errorf("end offsets of %s: %w", topic, err)
-	}
-	// Control records are kept, as the last one of a partition may be one.
-	client, err := kgo.NewClient(kgo.SeedBrokers(k.addr), kgo.ConsumeTopics(topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords(),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()))
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	defer client.Close()
-	for len(left) > 0 {
-		fetches := client.PollFetches(ctx)
-		if err := fetches.Err0(); err != nil {
-			return fmt.Errorf("read %s: %w", topic, err)
-		}
-		for it := fetches.RecordIter(); !it.Done(); {
-			r := it.Next()
-			if r.Offset >= left[r.Partition]-1 {
-				delete(left, r.Partition)
-			}
-			if r.Attrs.IsControl() {
-				continue
-			}
-			if err := yield(r); err != nil {
-				return fmt.Errorf("read %s/%d at %d: %w", topic, r.Partition, r.Offset, err)
-			}
-		}
-	}
-	return nil
+	return harness.ReadAll(ctx, k.Addr, topic, yield)
 }

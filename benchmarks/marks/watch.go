@@ -41,7 +41,7 @@ type watch struct {
 }
 
 func (k *kafka) startWatch(output, ping string, partitions int32) (*watch, error) {
-	client, err := kgo.NewClient(append(hasty(), kgo.SeedBrokers(k.addr),
+	client, err := kgo.NewClient(append(hasty(), kgo.SeedBrokers(k.Addr),
 		kgo.ConsumeTopics(output, ping), kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)

@@ -21,7 +21,7 @@ func newCounters(r prometheus.Registerer) *counters {
 			[]string{"topic", "reason"},
 		),
 		late: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stream_late_records_total",
-			Help: "Records that arrived after the grace of what they tell."}, []string{"topic"}),
+			Help: "Records that arrived after the grace of what they report."}, []string{"topic"}),
 		bounds: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stream_bounds_hit_total",
 			Help: "Bounds of rows that were hit."}, []string{"bound"}),
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"chargestream/internal/kafkaread"
 	"chargestream/topics"
 )
 
@@ -184,14 +185,7 @@ func letterOf(r *kgo.Record) letter {
 }
 
 // headerOf is the last header of a name; empty where there is none.
-func headerOf(r *kgo.Record, name string) string {
-	for _, h := range slices.Backward(r.Headers) {
-		if h.Key == name {
-			return string(h.Value)
-		}
-	}
-	return ""
-}
+func headerOf(r *kgo.Record, name string) string { return kafkaread.Header(r, name) }
 
 // lettersClient is a client that can read the dead letters of committed transactions.
 func (a *app) lettersClient(ctx context.Context) (*kgo.Client, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream/internal/kafkatest"
+	"chargestream/redrive"
 	"chargestream/topics"
 )
 
@@ -86,11 +87,11 @@ func TestListDeadLetters(t *testing.T) {
 }
 
 // redriveOf runs redrive and reads its answer.
-func redriveOf(t *testing.T, brokers string, flags ...string) redriveAnswer {
+func redriveOf(t *testing.T, brokers string, flags ...string) redrive.Answer {
 	t.Helper()
 	got := run(t, nil, append([]string{"dead-letters", "redrive", brokers}, flags...)...)
 	got.want(t, exitOK, "", "")
-	var answer redriveAnswer
+	var answer redrive.Answer
 	if err := json.Unmarshal([]byte(got.stdout), &answer); err != nil {
 		t.Fatal(err)
 	}
@@ -105,11 +106,11 @@ func TestRedrive(t *testing.T) {
 	dead(t, b, "S2", "two", "malformed", topics.Heartbeats, topics.HeaderRedriven, "2",
 		topics.HeaderSourceTime, "2024-06-01T00:00:00Z")
 	dead(t, b, "S3", "three", "malformed", "payroll")
-	dead(t, b, "S4", "four", "malformed", topics.Table(topics.GroupStations))
+	dead(t, b, "S4", "four", "malformed", topics.Table(topics.TableStations))
 
 	both := map[string]int{topics.MeterValues: 1, topics.Heartbeats: 1}
 	left := map[string]int{"payroll": 1, "stations-table": 1}
-	want := redriveAnswer{DryRun: true, Redriven: both, Left: left}
+	want := redrive.Answer{DryRun: true, Redriven: both, Left: left}
 	if diff := cmp.Diff(want, redriveOf(t, brokers, "--dry-run")); diff != "" {
 		t.Errorf("dry run (-want +got):\n%s", diff)
 	}
@@ -138,12 +139,12 @@ func TestRedrive(t *testing.T) {
 			t.Errorf("headers on %s (-want +got):\n%s", topic, diff)
 		}
 	}
-	none := redriveAnswer{Redriven: map[string]int{}}
+	none := redrive.Answer{Redriven: map[string]int{}}
 	if diff := cmp.Diff(none, redriveOf(t, brokers, "--yes")); diff != "" {
 		t.Errorf("second run (-want +got):\n%s", diff)
 	}
 	// A reason remembers its own place.
-	late := redriveAnswer{Redriven: map[string]int{topics.MeterValues: 1}}
+	late := redrive.Answer{Redriven: map[string]int{topics.MeterValues: 1}}
 	if diff := cmp.Diff(late, redriveOf(t, brokers, "--yes", "--reason", "late")); diff != "" {
 		t.Errorf("late ones (-want +got):\n%s", diff)
 	}

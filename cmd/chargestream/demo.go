@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"chargestream"
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/internal/sim"
 	"chargestream/processors"
 )
@@ -35,6 +35,7 @@ type demoFlags struct {
 	kafka    int
 	seed     uint64
 	duration time.Duration
+	pprof    bool
 	verbose  bool
 }
 
@@ -63,6 +64,7 @@ chargestream demo --data-dir ./demo --http 127.0.0.1:9000`,
 	flags.IntVar(&f.kafka, "kafka-port", 0, "`port` of the embedded broker; a free one by default")
 	flags.Uint64Var(&f.seed, "seed", 1, "`seed` of the simulated world")
 	flags.DurationVar(&f.duration, "duration", 0, "how `long` to run; until Ctrl-C by default")
+	pprofFlag(cmd, &f.pprof)
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log everything")
 	return cmd
 }
@@ -108,8 +110,8 @@ func (a *app) demo(ctx context.Context, f *demoFlags) (err error) {
 	defer cancel(nil)
 	var running sync.WaitGroup
 	for _, part := range []func() error{
-		func() error { return runProcessors(ctx, c, procs, false) },
-		func() error { return serveViews(ctx, a.brokers, listener, registry, log) },
+		func() error { return runProcessors(ctx, c, procs, nil, false) },
+		func() error { return serveViews(ctx, a.brokers, listener, f.pprof, registry, log) },
 		func() error { return a.liveWorld(ctx, f.seed) },
 	} {
 		running.Go(func() {
@@ -172,7 +174,7 @@ func (a *app) makeTopics(ctx context.Context) error {
 	})
 }
 
-// banner tells where everything is.
+// banner shows where everything is.
 func (a *app) banner(f *demoFlags, listener net.Listener) {
 	kept := "in memory, lost at the end (keep it with --data-dir DIR)"
 	if f.dataDir != "" {
@@ -237,7 +239,7 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// shiftEvent is an event as it would be told at another time.
+// shiftEvent is an event as it would be sent at another time.
 func shiftEvent(event chargestream.Event, by chargestream.Millis) chargestream.Event {
 	switch e := event.(type) {
 	case *chargestream.StatusReport:

@@ -19,7 +19,7 @@ const (
 	exitInterrupted = 130
 )
 
-// exitError is an error as it is told to a person.
+// exitError is an error as it is shown to a person.
 type exitError struct {
 	code int
 	what string // what went wrong
@@ -62,7 +62,7 @@ func usageError(what, hint string) *exitError {
 	return &exitError{code: exitUsage, what: what, hint: hint}
 }
 
-// report tells an error on stderr and returns its exit code.
+// report writes an error to stderr and returns its exit code.
 func (a *app) report(e *exitError, args []string) int {
 	text := "error: " + e.Error() + "\n"
 	if e.hint != "" {
@@ -75,12 +75,12 @@ func (a *app) report(e *exitError, args []string) int {
 			text = string(encoded) + "\n"
 		}
 	}
-	// An error here has nowhere left to be told; the exit code still tells the first one.
+	// An error here has nowhere left to go; the exit code still stands for the first one.
 	fmt.Fprint(a.stderr, text)
 	return e.code
 }
 
-// wantsJSON tells whether the error is for a program. The arguments are looked at again as the
+// wantsJSON reports whether the error is for a program. The arguments are looked at again as the
 // flags may be what could not be read.
 func (a *app) wantsJSON(args []string) bool {
 	if a.output == outputJSON {

@@ -227,7 +227,7 @@ func (f *importFlags) arrange(events []ingest.Record) ([]ingest.Record, error) {
 	return ingest.Cut(events, f.offset, f.limit), nil
 }
 
-// readSessions reads the file of sessions and tells its bad rows on stderr.
+// readSessions reads the file of sessions and writes its bad rows to stderr.
 func (a *app) readSessions(path string, f *importFlags) (sessions *ingest.Sessions, err error) {
 	text, err := readFile(f.columns)
 	if err != nil {

@@ -85,7 +85,7 @@ func checkMonth(month string) error {
 	return nil
 }
 
-// whose tells whether a document is of whom and what is asked for. A credit note has all that of
+// whose reports whether a document is of whom and what is asked for. A credit note has all that of
 // the document that it cancels, so both pass, or none.
 func (f *invoiceFilter) whose(v *chargestream.Invoice) bool {
 	is := func(want, got string) bool { return want == "" || want == got }
@@ -93,7 +93,7 @@ func (f *invoiceFilter) whose(v *chargestream.Invoice) bool {
 		is(f.station, string(v.StationID)) && is(f.session, string(v.SessionID))
 }
 
-// passes tells whether a document is asked for, live or not.
+// passes reports whether a document is asked for, live or not.
 func (f *invoiceFilter) passes(v *chargestream.Invoice) bool {
 	return f.whose(v) && (f.status == "" || f.status == string(v.Status)) &&
 		(f.reason == "" || slices.Contains(v.HoldReasons, chargestream.HoldReason(f.reason))) &&
@@ -121,7 +121,7 @@ type history struct {
 	unreadable []string
 }
 
-// unreadableMax bounds the unreadable records of which the place is told.
+// unreadableMax bounds the unreadable records of which the place is shown.
 const unreadableMax = 20
 
 // readInvoices reads the documents of the invoices topic that are kept, each key's newest.
@@ -188,7 +188,7 @@ func compareDocuments(a, b chargestream.Invoice) int {
 		cmp.Compare(a.Revision, b.Revision), cmp.Compare(a.InvoiceID, b.InvoiceID))
 }
 
-// warn tells of records that are no documents: they are in no list.
+// warn warns of records that are no documents: they are in no list.
 func (a *app) warn(h *history) {
 	if len(h.unreadable) == 0 {
 		return

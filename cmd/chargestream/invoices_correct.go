@@ -25,10 +25,10 @@ func (a *app) correctCommand() *cobra.Command {
 	var c correctFlags
 	cmd := &cobra.Command{
 		Use:   "correct SESSION",
-		Short: "Bill other quantities than the station told",
-		Long: "Bill other quantities than the station told, with the same tariff if --tariff " +
+		Short: "Bill other quantities than the station reported",
+		Long: "Bill other quantities than the station reported, with the same tariff if --tariff " +
 			"is not given. What is corrected is in doubt no longer; where an end is set and " +
-			"nothing tells the energy, --energy-wh is needed too.",
+			"the energy is not known, --energy-wh is needed too.",
 		Example: `chargestream invoices correct s-1 --brokers localhost:9092 --by Ada ` +
 			`--reason read-from-the-display --energy-wh 6990
 chargestream invoices correct s-1 --brokers localhost:9092 --by Ada --reason no-stop-came ` +
@@ -92,11 +92,11 @@ func correct(live *chargestream.Invoice, c chargestream.Correction) (
 		return d, nil, refused(live, "set both --start and --end",
 			"it would end at %s, not after its start at %s", end, start)
 	}
-	notes := []string{"what is not named stays as the station told it"}
+	notes := []string{"what is not named stays as the station reported it"}
 	unknown := []chargestream.HoldReason{chargestream.HoldNotEnded, chargestream.HoldNoEnergy}
 	if c.Energy == nil && slices.ContainsFunc(live.HoldReasons,
 		func(r chargestream.HoldReason) bool { return slices.Contains(unknown, r) }) {
-		notes = append(notes, "where nothing tells the energy the bill stays held as no_energy: "+
+		notes = append(notes, "where the energy is not known the bill stays held as no_energy: "+
 			"give --energy-wh too")
 	}
 	return d, notes, nil

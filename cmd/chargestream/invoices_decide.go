@@ -37,7 +37,7 @@ func (f *decisionFlags) flags(cmd *cobra.Command) {
 func (f *decisionFlags) check() error {
 	switch {
 	case f.by == "":
-		return usageError("nobody is named who decides", "set --by")
+		return usageError("the name of who decides is missing", "set --by")
 	case f.reason == "":
 		return usageError("no reason is given", "set --reason: it stands on the documents")
 	}
@@ -206,8 +206,8 @@ chargestream invoices release s-1 --brokers localhost:9092 --by Ada --reason met
 	return cmd
 }
 
-// release names the reasons that somebody has seen, also where all are meant: one that comes up
-// while the decision is on its way was seen by nobody.
+// release names the reasons that the operator has seen, also where all are meant: one that comes up
+// while the decision is on its way is not among them.
 func release(live *chargestream.Invoice, holds []string) (chargestream.Decision, []string, error) {
 	d := chargestream.Decision{Action: chargestream.ActionRelease}
 	if live.Status != chargestream.StatusHeld {
@@ -269,6 +269,6 @@ func cancelSession(live *chargestream.Invoice) (chargestream.Decision, []string,
 	if slices.Contains(live.HoldReasons, chargestream.HoldCancelled) {
 		return d, nil, refused(live, "", "it is cancelled already")
 	}
-	return d, []string{"no money is moved: who has paid is paid back by whoever keeps the books"},
+	return d, []string{"no money is moved: a user who has paid is refunded by accounting"},
 		nil
 }

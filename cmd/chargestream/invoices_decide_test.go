@@ -133,7 +133,7 @@ func TestDecideRefuses(t *testing.T) {
 	run(t, nil, "invoices", "cancel", "s-2", brokers, "--by=Ada").
 		want(t, exitUsage, "", "no reason is given")
 	run(t, nil, "invoices", "cancel", "s-2", brokers, "--reason=why").
-		want(t, exitUsage, "", "nobody is named")
+		want(t, exitUsage, "", "the name of who decides is missing")
 	if list := decided(t, b); len(list) != 0 {
 		t.Errorf("refused, and written: %+v", list)
 	}

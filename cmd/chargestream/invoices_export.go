@@ -46,7 +46,7 @@ func (f *exportFlags) check(formats ...string) error {
 	return nil
 }
 
-// failuresMax bounds the failures of which an answer tells the reason.
+// failuresMax bounds the failures of which an answer gives the reason.
 const failuresMax = 100
 
 // failure is a document that could not be written.
@@ -64,7 +64,7 @@ type exportAnswer struct {
 	Written   int    `json:"written"`
 	Replaced  int    `json:"replaced"` // had other bytes
 	Unchanged int    `json:"unchanged"`
-	// Held counts the documents that are left out of UBL as nobody has looked at them, or as they
+	// Held counts the documents that are left out of UBL as they are held, or as they
 	// cancel such a one: nothing was ever sent of them.
 	Held int `json:"held_left_out"`
 	// Free counts the documents that are left out of UBL as they bill nothing: EN 16931 wants a
@@ -189,7 +189,7 @@ func exportEach(ctx context.Context, list []chargestream.Invoice, f *exportFlags
 	return nil
 }
 
-// leaveOut tells whether a document is none to be sent, and counts it.
+// leaveOut reports whether a document is none to be sent, and counts it.
 func (e *exportAnswer) leaveOut(v *chargestream.Invoice) bool {
 	switch {
 	case v.Status == chargestream.StatusHeld:

@@ -128,8 +128,8 @@ func TestExportRefuses(t *testing.T) {
 }
 
 func TestStatements(t *testing.T) {
-	nobody := bill("s-5", func(v *chargestream.Invoice) { v.UserID = "" })
-	_, brokers := billed(t, append(billedHistory(), nobody)...)
+	unnamed := bill("s-5", func(v *chargestream.Invoice) { v.UserID = "" })
+	_, brokers := billed(t, append(billedHistory(), unnamed)...)
 	dir := t.TempDir()
 	args := []string{"statements", brokers, "--by=user", "--month=2026-03", "--format=csv",
 		"--out", dir}

@@ -100,7 +100,7 @@ func (a *app) readDecisions(ctx context.Context, session chargestream.SessionID)
 	defer client.Close()
 	var list []*chargestream.Decision
 	_, err = a.eachRecord(ctx, client, topics.BillingDecisions, nil, func(r *kgo.Record) error {
-		// What is no decision is a dead letter, and told there.
+		// What is no decision is a dead letter, and listed as one.
 		event, err := codecs.DecodeDecision(r.Value)
 		if d, ok := event.(*chargestream.Decision); err == nil && ok && d.SessionID == session {
 			list = append(list, d)
@@ -167,6 +167,7 @@ func writeDocument(w io.Writer, v *chargestream.Invoice) {
 		head = fmt.Sprintf("credit note %s, cancels %s", v.InvoiceID, v.Credits)
 	}
 	fmt.Fprintf(w, "\n%s  %s\n", v.IssuedAt, harmless(head))
+	writeHolds(w, v)
 	fmt.Fprintf(w, "  booked    %s%s\n", harmless(v.BookingDate), labelled(", ", v.TimeZone))
 	fmt.Fprintf(w, "  time      %s to %s, %s, parked %s\n", orNone(v.StartTime), orNone(v.EndTime),
 		seconds(v.DurationSeconds), seconds(v.ParkingSeconds))
@@ -193,6 +194,23 @@ func writeDocument(w io.Writer, v *chargestream.Invoice) {
 	for _, d := range v.Decisions {
 		fmt.Fprintf(w, "  decided   %s by %s at %s: %s\n", d.Action, harmless(d.By), d.DecidedAt,
 			harmless(d.Reason))
+	}
+}
+
+// writeHolds writes why an invoice is held, with what shows it.
+func writeHolds(w io.Writer, v *chargestream.Invoice) {
+	if v.Kind == chargestream.KindCreditNote {
+		return
+	}
+	for _, reason := range v.HoldReasons {
+		hold := chargestream.Hold{Reason: reason}
+		for _, h := range v.Holds {
+			if h.Reason == reason {
+				hold = h
+			}
+		}
+		fmt.Fprintf(w, "  held      %s: %s\n", harmless(string(reason)),
+			harmless(documents.HoldText(hold)))
 	}
 }
 

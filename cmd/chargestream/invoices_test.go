@@ -85,7 +85,7 @@ func billed(t *testing.T, list ...chargestream.Invoice) (kafkatest.Broker, strin
 	return b, brokers
 }
 
-// billedHistory is one session that was billed twice, one that is held, and one of somebody else.
+// billedHistory is one session that was billed twice, one that is held, and one of another user.
 func billedHistory() []chargestream.Invoice {
 	first := bill("s-1", nil)
 	again := bill("s-1", func(v *chargestream.Invoice) {
@@ -95,7 +95,12 @@ func billedHistory() []chargestream.Invoice {
 			Action: chargestream.ActionCorrect, DecidedAt: noon, Reason: "display"}}
 	})
 	return []chargestream.Invoice{first, credited(first, again.IssuedAt), again,
-		bill("s-1-x", held(chargestream.HoldNoTariff, chargestream.HoldOverPower)),
+		bill("s-1-x", func(v *chargestream.Invoice) {
+			held(chargestream.HoldNoTariff, chargestream.HoldOverPower)(v)
+			v.Holds = []chargestream.Hold{{Reason: chargestream.HoldOverPower,
+				Evidence: chargestream.Evidence{"energy_wh": 48_000, "limit_wh": 13_100,
+					"duration_s": 1800, "rating_w": 22_000}}}
+		}),
 		bill("s-3", func(v *chargestream.Invoice) { v.UserID, v.SiteID = "card-8", "nice-1" })}
 }
 
@@ -162,9 +167,9 @@ func TestListInvoicesRefuses(t *testing.T) {
 	run(t, nil, "topics", "-o", "csv").want(t, exitUsage, "", "neither table nor json")
 }
 
-// TestListTellsRecordsThatAreNone: they are told, and the others are listed; a document that was
-// taken out is gone.
-func TestListTellsRecordsThatAreNone(t *testing.T) {
+// TestListShowsRecordsThatAreNone: a warning counts them, and the others are listed. A document
+// that was taken out is gone.
+func TestListShowsRecordsThatAreNone(t *testing.T) {
 	b, brokers := billed(t, bill("s-1", nil), bill("s-2", func(v *chargestream.Invoice) {
 		v.UserID = "\x1b[31mred"
 	}), bill("s-3", nil))
@@ -216,8 +221,11 @@ func TestShowInvoices(t *testing.T) {
 			t.Errorf("%s shows another session:\n%s", id, got.stdout)
 		}
 	}
-	run(t, nil, "invoices", "show", "s-1-x", brokers).
-		want(t, exitOK, "s-1-x-0123456789: 2.16 EUR, held for no_tariff, over_power\n", "")
+	shown := run(t, nil, "invoices", "show", "s-1-x", brokers)
+	shown.want(t, exitOK, "s-1-x-0123456789: 2.16 EUR, held for no_tariff, over_power\n", "")
+	shown.want(t, exitOK, "  held      no_tariff: No tariff was in force for the station at the "+
+		"start.\n  held      over_power: 48.000 kWh in 30 min; a connector rated 22.0 kW delivers "+
+		"13.1 kWh at most\n", "")
 	lines := run(t, nil, "invoices", "show", "s-1", brokers, "-o", "json")
 	lines.want(t, exitOK, `"decision_id":"d-2"`, "")
 	if n := strings.Count(lines.stdout, "\n"); n != 5 {

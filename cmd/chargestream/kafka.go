@@ -105,7 +105,7 @@ func (a *app) kafkaError(what string, err error) error {
 	return &exitError{code: exitRuntime, what: what, err: err}
 }
 
-// needTopics tells which of the topics the cluster does not have.
+// needTopics fails with those of the topics that the cluster does not have.
 func (a *app) needTopics(ctx context.Context, client *kgo.Client, names ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()

@@ -12,7 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	_ "time/tzdata" // tariffs and imports must not hang on the time zones of the host
+	_ "time/tzdata" // tariffs and imports must not depend on the time zones of the host
 )
 
 func main() {

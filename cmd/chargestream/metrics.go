@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -18,14 +19,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/processors"
 )
 
-// topologyBytes is how much of the hash of the topology is told: enough to tell two apart.
+// topologyBytes is how much of the hash of the topology is shown: enough for two to differ.
 const topologyBytes = 4
 
-// newRegistry holds what every process tells: which build it is, and how Go and the operating
+// newRegistry holds what every process reports: which build it is, and how Go and the operating
 // system see it.
 func newRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
@@ -48,7 +49,7 @@ func topologyHash() string {
 }
 
 // viewMetrics asks views how far they are when the metrics are asked for, so that a view that
-// hears nothing grows stale by itself.
+// receives nothing grows stale by itself.
 type viewMetrics struct {
 	views          map[string]*engine.View
 	staleness, lag *prometheus.Desc
@@ -85,7 +86,7 @@ func (m *viewMetrics) Collect(to chan<- prometheus.Metric) {
 // headerTimeout bounds how long the header of a request for metrics may take.
 const headerTimeout = 5 * time.Second
 
-// readiness is what processors tell of themselves, and answers /readyz.
+// readiness is the states of processors, and answers /readyz.
 type readiness struct {
 	mu     sync.Mutex
 	states map[string]engine.State // by group
@@ -100,11 +101,36 @@ func newReadiness(procs []*engine.Processor) *readiness {
 	return r
 }
 
-// tell is engine.Config.OnState.
-func (r *readiness) tell(s engine.State) {
+// note is engine.Config.OnState.
+func (r *readiness) note(s engine.State) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.states[s.Group] = s
+}
+
+// wait returns when every processor reads all that it was given.
+func (r *readiness) wait(ctx context.Context) error {
+	for {
+		if r.all() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(quietEvery):
+		}
+	}
+}
+
+func (r *readiness) all() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.states {
+		if !s.Ready() {
+			return false
+		}
+	}
+	return true
 }
 
 // groupState is a group in the answer.
@@ -135,12 +161,12 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	if !answer.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	// Who asked may be gone; there is nobody else to tell.
+	// An error means that the client is gone.
 	json.NewEncoder(w).Encode(answer)
 }
 
-// serveMetrics listens where it is told to, and returns what stops it.
-func serveMetrics(address string, registry *prometheus.Registry, ready *readiness,
+// serveMetrics listens on an address, and returns what stops it. Without an address it does not.
+func serveMetrics(address string, forced bool, registry *prometheus.Registry, ready *readiness,
 	log *slog.Logger) (func() error, error) {
 	if address == "" {
 		return func() error { return nil }, nil
@@ -154,6 +180,9 @@ func serveMetrics(address string, registry *prometheus.Registry, ready *readines
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.Handle("GET /readyz", ready)
+	if handler := profiles(listener, forced); handler != nil {
+		mux.Handle("GET /debug/pprof/", handler)
+	}
 	mux.HandleFunc("GET /healthz",
 		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout}

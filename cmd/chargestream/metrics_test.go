@@ -14,38 +14,38 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/processors"
 )
 
 // TestReadiness: an instance is ready when each processor reads all that it was given, even if
 // that is nothing, and not before it was given anything.
 func TestReadiness(t *testing.T) {
-	r := newReadiness([]*engine.Processor{{Group: "hours"}, {Group: "stations"}})
+	r := newReadiness([]*engine.Processor{{Group: "stations"}, {Group: "tariffs"}})
 	for _, step := range []struct {
-		told engine.State
-		code int
-		body string
+		state engine.State
+		code  int
+		body  string
 	}{
-		{engine.State{Group: "hours", Member: true}, http.StatusServiceUnavailable,
+		{engine.State{Group: "tariffs", Member: true}, http.StatusServiceUnavailable,
 			`{"group":"stations","ready":false,"member":false,`},
 		{engine.State{Group: "stations", Member: true, Owned: 2, Active: 1},
 			http.StatusServiceUnavailable, `"member":true,"owned":2,"active":1}`},
 		{engine.State{Group: "stations", Member: true, Owned: 2, Active: 2}, http.StatusOK,
-			`{"ready":true,"groups":[{"group":"hours","ready":true,`},
+			`{"ready":true,"groups":[{"group":"stations","ready":true,`},
 		{engine.State{Group: "stations"}, http.StatusServiceUnavailable, `{"ready":false,`},
 	} {
-		r.tell(step.told)
+		r.note(step.state)
 		answer := httptest.NewRecorder()
 		r.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 		if answer.Code != step.code || !strings.Contains(answer.Body.String(), step.body) {
-			t.Errorf("after %+v: %d %s, want %d with %s", step.told, answer.Code,
+			t.Errorf("after %+v: %d %s, want %d with %s", step.state, answer.Code,
 				answer.Body.String(), step.code, step.body)
 		}
 	}
 }
 
-// TestEveryMetricIsExplained holds docs/operations.md against what is told.
+// TestEveryMetricIsExplained holds docs/operations.md against the metrics that there are.
 func TestEveryMetricIsExplained(t *testing.T) {
 	r := newRegistry()
 	engine.NewMetrics(r)
@@ -54,31 +54,31 @@ func TestEveryMetricIsExplained(t *testing.T) {
 	r.MustRegister(newViewMetrics(nil))
 	descriptions := make(chan *prometheus.Desc)
 	go func() { r.Describe(descriptions); close(descriptions) }()
-	told := map[string]bool{}
+	known := map[string]bool{}
 	for d := range descriptions {
 		name := regexp.MustCompile(`fqName: "(stream_\w+)"`).FindStringSubmatch(d.String())
 		if name != nil {
-			told[name[1]] = true
+			known[name[1]] = true
 		}
 	}
 	page, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name := range told {
+	for name := range known {
 		if name != "stream_build_info" && !strings.Contains(string(page), "\n| `"+name+"` |") {
 			t.Errorf("%s is not in the table of docs/operations.md", name)
 		}
 	}
 	suffix := regexp.MustCompile(`_(bucket|count|sum)$`)
 	for _, name := range regexp.MustCompile(`stream_\w+`).FindAllString(string(page), -1) {
-		if !told[name] && !told[suffix.ReplaceAllString(name, "")] {
-			t.Errorf("docs/operations.md tells of %s, which nobody tells", name)
+		if !known[name] && !known[suffix.ReplaceAllString(name, "")] {
+			t.Errorf("docs/operations.md explains %s, which is no metric", name)
 		}
 	}
 }
 
-// TestRunIsWatched runs the processors and asks what they tell.
+// TestRunIsWatched runs the processors and asks for their readiness and metrics.
 func TestRunIsWatched(t *testing.T) {
 	_, brokers := broker(t)
 	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "done", "")
@@ -95,7 +95,7 @@ func TestRunIsWatched(t *testing.T) {
 		address = regexp.MustCompile(`served" address=(\S+)`).FindStringSubmatch(lines.Text())
 	}
 	go func() {
-		for lines.Scan() { // so that nobody who logs waits
+		for lines.Scan() { // so that no writer waits
 		}
 	}()
 	url := "http://" + address[1]
@@ -111,10 +111,15 @@ func TestRunIsWatched(t *testing.T) {
 	}
 	text, err := fetch(t.Context(), url+"/metrics")
 	for _, want := range []string{"stream_build_info{go=", "\ngo_goroutines ",
-		"\nprocess_resident_memory_bytes ", `stream_partitions{group="hours",state="active"} 4`} {
+		"\nprocess_resident_memory_bytes ",
+		`stream_partitions{group="stations",state="active"} 4`} {
 		if err != nil || !strings.Contains(text, want) {
 			t.Errorf("the metrics do not have %q: %v\n%s", want, err, text)
 		}
+	}
+	if text, err := fetch(t.Context(), url+"/debug/pprof/"); err != nil ||
+		!strings.Contains(text, "goroutine") {
+		t.Errorf("no profiles on a loopback address: %v\n%s", err, text)
 	}
 	cancel()
 	if code := <-ended; code != exitOK {

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream/internal/kafkatest"
+	"chargestream/replay"
 	"chargestream/topics"
 )
 
@@ -43,7 +44,7 @@ func TestRunAndReplay(t *testing.T) {
 	}
 	verified := run(t, nil, "replay", "--verify", brokers)
 	verified.want(t, exitOK, `"differences":0`, "")
-	var replayed replayReport
+	var replayed replay.Report
 	if err := json.Unmarshal([]byte(verified.stdout), &replayed); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func TestRunAndReplay(t *testing.T) {
 	if sent := report.Produced[topics.Invoices]; float64(replayed.Documents) != sent {
 		t.Errorf("%d documents are replayed, %v were sent", replayed.Documents, sent)
 	}
-	rows := kafkatest.MustReadAll(t, b, topics.Table(topics.GroupStations), true)
+	rows := kafkatest.MustReadAll(t, b, topics.Table(topics.TableStations), true)
 	for _, r := range rows {
 		if len(r.Key) > 0 && r.Key[0] != 0 {
 			kafkatest.MustProduce(t, b, &kgo.Record{Topic: r.Topic, Key: r.Key, Value: []byte("S")})
@@ -82,7 +83,7 @@ func TestRunRefuses(t *testing.T) {
 	run(t, nil, "run", brokers).want(t, exitUsage, "", "--state-dir")
 	dir := t.TempDir()
 	run(t, nil, "run", brokers, "--state-dir", dir, "--processors", "sites").
-		want(t, exitUsage, "", "reference, stations, hours, sessions")
+		want(t, exitUsage, "", "tariffs, stations")
 	run(t, nil, "run", brokers, "--state-dir", dir).want(t, exitInvalid, "", "topics apply")
 	run(t, nil, "serve", brokers).want(t, exitNotFound, "", "topics apply")
 }
@@ -152,7 +153,7 @@ func wantMetrics(t *testing.T, url string) {
 	for _, want := range []string{`stream_build_info{go="go1.`, "\ngo_goroutines ",
 		"\nprocess_cpu_seconds_total ", `stream_view_staleness_seconds{table="invoices"} `,
 		`stream_view_lag_records{table="stations-table"} `,
-		`stream_records_processed_total{processor="hours"} `} {
+		`stream_records_processed_total{processor="stations"} `} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the metrics do not have %q:\n%s", want, text)
 		}

@@ -76,7 +76,7 @@ type progress struct {
 	shown bool
 }
 
-// newProgress is nil where nobody watches.
+// newProgress is nil where stderr is no terminal.
 func (a *app) newProgress(verb string, total int) *progress {
 	out := a.terminal()
 	if out == nil {

@@ -10,6 +10,8 @@ import (
 
 	"chargestream"
 	"chargestream/reconcile"
+	"chargestream/reconcile/source"
+	"chargestream/topics"
 )
 
 // reconcileFlags are the flags of reconcile.
@@ -54,7 +56,7 @@ chargestream reconcile --brokers localhost:9092 --from 2026-03-01T00:00:00Z ` +
 	flags.StringVar(&f.from, "from", "", "the begin of the period as a `time`, RFC 3339")
 	flags.StringVar(&f.to, "to", "", "the `time` of its end, which is not in it")
 	flags.StringVar(&f.asOf, "as-of", "", "the `time` up to which bills that are due must be "+
-		"there; by default an hour before the latest arrival that the tables know of")
+		"there; by default an hour before the latest arrival in the tables")
 	return cmd
 }
 
@@ -89,14 +91,39 @@ func (f *reconcileFlags) period() (*reconcile.Input, error) {
 	return in, nil
 }
 
+// readSources fills the input, the documents first: see package source. It returns the records that
+// cannot be read, by topic.
+func (a *app) readSources(ctx context.Context, in *reconcile.Input) (map[string][]string, error) {
+	h, err := a.readInvoices(ctx, func(v *chargestream.Invoice) bool {
+		return source.Concerns(in, v)
+	})
+	if err != nil {
+		return nil, err
+	}
+	in.Documents = h.documents
+	client, err := a.readingClient(ctx, source.Topics()...)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	unreadable, err := source.Read(ctx, a.reader(client), in)
+	if err != nil {
+		return nil, a.readError(err)
+	}
+	if len(h.unreadable) > 0 {
+		unreadable[topics.Invoices] = h.unreadable
+	}
+	return unreadable, nil
+}
+
 func (a *app) reconcile(ctx context.Context, in *reconcile.Input) error {
-	s, err := a.readSources(ctx, in)
+	unreadable, err := a.readSources(ctx, in)
 	if err != nil {
 		return err
 	}
 	report := reconcile.Check(in)
-	answer := reconcileAnswer{Report: report, Unreadable: s.unreadable,
-		AddsUp: report.AddsUp() && len(s.unreadable) == 0}
+	answer := reconcileAnswer{Report: report, Unreadable: unreadable,
+		AddsUp: report.AddsUp() && len(unreadable) == 0}
 	if a.output == outputJSON {
 		err = a.printJSON(answer)
 	} else {

@@ -10,6 +10,7 @@ import (
 
 	"chargestream"
 	"chargestream/internal/kafkatest"
+	"chargestream/processors"
 	"chargestream/reconcile"
 	"chargestream/tables"
 	"chargestream/topics"
@@ -18,36 +19,35 @@ import (
 // wattHours is an amount of energy that is known.
 func wattHours(e chargestream.WattHours) *chargestream.WattHours { return &e }
 
-// sessionRow is the record of a session's row.
-func sessionRow(id string, row *tables.Session) *kgo.Record {
-	row.StationID = "st-1"
-	return &kgo.Record{Topic: topics.Table(topics.GroupSessions), Key: []byte(id),
-		Value: row.Append(nil)}
+// sessionRecord is the record of a session's row.
+func sessionRecord(id chargestream.SessionID, row *tables.Session) *kgo.Record {
+	return &kgo.Record{Topic: topics.Table(topics.TableSessions),
+		Key: []byte(processors.SessionKey("st-1", id)), Value: row.Append(nil)}
 }
 
 // hourRow is the record of the window of noon in which the register showed these.
 func hourRow(readings ...tables.Reading) *kgo.Record {
 	var row tables.Hour
 	for _, r := range readings {
-		energy := r.Energy
-		row.Loads = append(row.Loads, tables.QuarterOf(&chargestream.MeterValue{Time: r.At,
-			Energy: &energy}, r.At))
+		q := tables.Quarter{Start: r.At.Truncate(chargestream.Quarter)}
+		q.Add(&chargestream.MeterValue{Time: r.At, Energy: &r.Energy})
+		row.Quarters = append(row.Quarters, q)
 	}
 	key := tables.HourKey{StationID: "st-1", ConnectorID: "2", Start: noon}
-	return &kgo.Record{Topic: topics.Table(topics.GroupHours), Key: []byte(key.String()),
+	return &kgo.Record{Topic: topics.Table(topics.TableHours), Key: []byte(key.String()),
 		Value: row.Append(nil)}
 }
 
-// meteredMonth is the session of the bill s-1, which told 4 kWh by its registers, with the window
-// of its connector, in which 12 Wh more were counted after it.
+// meteredMonth is the session of the bill s-1, which counted 4 kWh by its registers, with the
+// window of its connector, in which 12 Wh more were counted after it.
 func meteredMonth() []*kgo.Record {
 	end := noon + 40*chargestream.Minute
 	row := &tables.Session{
 		Starts: []tables.Start{{At: noon, Arrival: noon, ConnectorID: "2", UserID: "card-7",
 			Meter: wattHours(1000)}},
-		Ends:  []tables.End{{At: end, Arrival: end, Meter: wattHours(5000)}},
-		Heard: noon + 2*chargestream.Hour}
-	return []*kgo.Record{sessionRow("s-1", row),
+		Ends: []tables.End{{At: end, Arrival: end, Meter: wattHours(5000)}}}
+	row.BilledUpTo = noon + 2*chargestream.Hour
+	return []*kgo.Record{sessionRecord("s-1", row),
 		hourRow(tables.Reading{At: noon + 20*chargestream.Minute, Energy: 3000},
 			tables.Reading{At: noon + 50*chargestream.Minute, Energy: 5012})}
 }
@@ -79,7 +79,7 @@ func TestReconcile(t *testing.T) {
 		t.Errorf("sum (-want +got):\n%s", diff)
 	}
 	if answer.AsOf != noon+chargestream.Hour {
-		t.Errorf("as of %s, want an hour before all is heard", answer.AsOf)
+		t.Errorf("as of %s, want an hour before the session was billed", answer.AsOf)
 	}
 	run(t, nil, "reconcile", brokers, "--month=2026-03").
 		want(t, exitOK, "gap outside_sessions         1", "")
@@ -120,8 +120,8 @@ func TestReconcileFinds(t *testing.T) {
 			[]reconcile.FindingKind{reconcile.FindingEnergy}},
 		"stranger": {meteredMonth(), []chargestream.Invoice{first, bill("s-2", nil)},
 			[]reconcile.FindingKind{reconcile.FindingStranger}},
-		"row taken out": {append(meteredMonth(), &kgo.Record{Key: []byte("s-1"),
-			Topic: topics.Table(topics.GroupSessions)}), []chargestream.Invoice{first},
+		"row taken out": {append(meteredMonth(), &kgo.Record{Key: []byte("st-1/s-1"),
+			Topic: topics.Table(topics.TableSessions)}), []chargestream.Invoice{first},
 			[]reconcile.FindingKind{reconcile.FindingStranger}},
 		"credit": {meteredMonth(), []chargestream.Invoice{first, bad, again},
 			[]reconcile.FindingKind{reconcile.FindingCredit}},
@@ -143,17 +143,11 @@ func TestReconcileFinds(t *testing.T) {
 	}
 }
 
-// TestReconcileTellsWhatItCannotRead: what is in no sum may be what is missing. A row that was
-// written again since is no matter.
-func TestReconcileTellsWhatItCannotRead(t *testing.T) {
-	table := topics.Table(topics.GroupSessions)
-	broken := &kgo.Record{Topic: table, Key: []byte("s-1"), Value: []byte("C")}
-	engines := &kgo.Record{Topic: table, Key: []byte("\x00progress"), Value: []byte("7")}
-	_, brokers := billedAnd(t, append([]*kgo.Record{broken, engines}, meteredMonth()...),
-		bill("s-1", nil))
-	reconciled(t, exitOK, brokers)
-	for _, r := range []*kgo.Record{{Topic: table, Key: []byte("s-9"), Value: []byte("C")},
-		{Topic: topics.Table(topics.GroupHours), Key: []byte("noon"), Value: []byte("H")},
+// TestReconcileNamesWhatItCannotRead: what is in no sum may be what is missing.
+func TestReconcileNamesWhatItCannotRead(t *testing.T) {
+	for _, r := range []*kgo.Record{
+		{Topic: topics.Table(topics.TableSessions), Key: []byte("st-1/s-9"), Value: []byte("C")},
+		{Topic: topics.Table(topics.TableHours), Key: []byte("noon"), Value: []byte("H")},
 		{Topic: topics.Invoices, Key: []byte("s-9"), Value: []byte("{")}} {
 		_, brokers := billedAnd(t, append(meteredMonth(), r), bill("s-1", nil))
 		answer := reconciled(t, exitProblems, brokers)
@@ -175,35 +169,5 @@ func TestReconcileRefuses(t *testing.T) {
 			"--to=2026-03-01T00:00:00Z"},
 	} {
 		run(t, nil, append([]string{"reconcile"}, flags...)...).want(t, exitUsage, "", why)
-	}
-}
-
-// TestDue holds from when on a session must have a document, by decision 0010.
-func TestDue(t *testing.T) {
-	const minute, hour = chargestream.Minute, chargestream.Hour
-	start := func(at, arrival chargestream.Millis) []tables.Start {
-		return []tables.Start{{At: noon + at, Arrival: noon + arrival}}
-	}
-	end := func(at, arrival chargestream.Millis) []tables.End {
-		return []tables.End{{At: noon + at, Arrival: noon + arrival}}
-	}
-	for name, c := range map[string]struct {
-		row  tables.Session
-		want chargestream.Millis
-	}{
-		"in time": {tables.Session{Starts: start(0, 1), Ends: end(hour, hour)},
-			hour + 10*minute},
-		"late end": {tables.Session{Starts: start(0, 1), Ends: end(hour, 3*hour+1)},
-			3*hour + 15*minute},
-		"late start": {tables.Session{Starts: start(0, 2*hour), Ends: end(hour, hour)}, 2 * hour},
-		"no end":     {tables.Session{Starts: start(0, 1)}, 24 * hour},
-		"no end of a late start": {tables.Session{Starts: start(0, 30*hour)},
-			30*hour + 10*minute},
-		"no start":    {tables.Session{Ends: end(0, 5*minute)}, 15 * minute},
-		"nothing yet": {tables.Session{}, -noon},
-	} {
-		if due := dueBy(&c.row); due != noon+c.want {
-			t.Errorf("%s: due %s, want %s", name, due, noon+c.want)
-		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"chargestream/internal/engine"
+	"chargestream/engine"
 )
 
 // Bounds of the bar.
@@ -17,7 +17,7 @@ const (
 	// barAfter is how long a restore lasts before there is a bar: one that vanishes at once only
 	// flickers.
 	barAfter = 500 * time.Millisecond
-	// barStale is how long a bar stays without news: the attempt that it told of has ended.
+	// barStale is how long a bar stays without news: the attempt that it was about has ended.
 	barStale = 10 * time.Second
 	barWidth = 24
 )
@@ -31,7 +31,7 @@ func (a *app) terminal() *os.File {
 	return out
 }
 
-// drawable tells whether the environment lets lines be drawn over.
+// drawable reports whether the environment lets lines be drawn over.
 func (a *app) drawable() bool {
 	for _, name := range []string{"CI", "NO_PROGRESS"} {
 		if text, set := a.env(name); set && text != "" {
@@ -61,8 +61,8 @@ func newRestoreBar(out io.Writer) *restoreBar {
 	return &restoreBar{out: out, parts: map[string]engine.Restore{}}
 }
 
-// tell is engine.Config.OnRestore.
-func (b *restoreBar) tell(r engine.Restore) {
+// note is engine.Config.OnRestore.
+func (b *restoreBar) note(r engine.Restore) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.parts[r.Group] = r
@@ -88,7 +88,7 @@ func (b *restoreBar) tell(r engine.Restore) {
 	if b.drawn = b.drawn || time.Since(b.began) >= barAfter; b.drawn {
 		// The bar of the library ends at its maximum and cannot go on from there, as when another
 		// table begins.
-		b.told(b.bar.Set64(min(rows, total-1)))
+		b.drew(b.bar.Set64(min(rows, total-1)))
 	}
 }
 
@@ -110,11 +110,11 @@ func (b *restoreBar) begin(total int64) {
 // erase takes the bar off the screen.
 func (b *restoreBar) erase() {
 	if b.drawn {
-		b.told(b.bar.Clear())
+		b.drew(b.bar.Clear())
 	}
 }
 
-// end forgets all that was told.
+// end forgets all restores.
 func (b *restoreBar) end() {
 	b.erase()
 	b.bar, b.drawn, b.rows, b.total = nil, false, 0, 0
@@ -132,8 +132,8 @@ func (b *restoreBar) close() {
 	b.end()
 }
 
-// told takes note of an error of drawing: a terminal that is gone needs no bar.
-func (b *restoreBar) told(err error) {
+// drew takes note of an error of drawing: a terminal that is gone needs no bar.
+func (b *restoreBar) drew(err error) {
 	if err != nil {
 		b.drawn = false
 	}
@@ -146,7 +146,7 @@ func (b *restoreBar) Write(lines []byte) (int, error) {
 	b.erase()
 	n, err := b.out.Write(lines)
 	if b.drawn && err == nil {
-		b.told(b.bar.RenderBlank())
+		b.drew(b.bar.RenderBlank())
 	}
 	return n, err
 }

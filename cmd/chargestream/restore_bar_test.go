@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"chargestream/internal/engine"
+	"chargestream/engine"
 )
 
 // screen is what a terminal shows of what was written to it: the lines, the last of which is where
@@ -54,19 +54,19 @@ func TestRestoreBar(t *testing.T) {
 		var out bytes.Buffer
 		b := newRestoreBar(&out)
 		log := slog.New(slog.NewTextHandler(b, nil))
-		b.tell(engine.Restore{Group: "stations", Rows: 10, Total: 1000})
-		b.tell(engine.Restore{Group: "hours", Rows: 0, Total: 1000})
+		b.note(engine.Restore{Group: "stations", Rows: 10, Total: 1000})
+		b.note(engine.Restore{Group: "tariffs", Rows: 0, Total: 1000})
 		if out.Len() > 0 {
 			t.Errorf("a bar is drawn at once: %q", out.String())
 		}
 		for n := int64(1); n <= 10; n++ {
 			time.Sleep(barAfter)
-			b.tell(engine.Restore{Group: "stations", Rows: 100 * n, Total: 1000, Done: n == 10})
-			b.tell(engine.Restore{Group: "hours", Rows: 50 * n, Total: 1000})
+			b.note(engine.Restore{Group: "stations", Rows: 100 * n, Total: 1000, Done: n == 10})
+			b.note(engine.Restore{Group: "tariffs", Rows: 50 * n, Total: 1000})
 			log.Info("line", "n", n)
 			wantBar(t, out.String(), n, fmt.Sprint(150*n), "2000")
 		}
-		b.tell(engine.Restore{Group: "hours", Rows: 1001, Total: 1000, Done: true})
+		b.note(engine.Restore{Group: "tariffs", Rows: 1001, Total: 1000, Done: true})
 		lines := screen(t, out.String())
 		if len(lines) != 11 || lines[10] != "" {
 			t.Errorf("the bar stays:\n%s", strings.Join(lines, "\n"))
@@ -102,26 +102,28 @@ func TestRestoreBarGoes(t *testing.T) {
 			defer b.mu.Unlock()
 			return out.String()
 		}
-		tell := func(rows int64) { b.tell(engine.Restore{Group: "hours", Rows: rows, Total: 100}) }
-		tell(10)
+		note := func(rows int64) {
+			b.note(engine.Restore{Group: "tariffs", Rows: rows, Total: 100})
+		}
+		note(10)
 		time.Sleep(barAfter)
-		tell(50)
+		note(50)
 		wantBar(t, shown(), 0, "50", "100")
-		tell(5) // from the beginning
+		note(5) // from the beginning
 		if lines := screen(t, shown()); lines[0] != "" {
 			t.Errorf("the old bar stays: %q", lines)
 		}
 		time.Sleep(barAfter)
-		tell(20)
+		note(20)
 		wantBar(t, shown(), 0, "20", "100")
 		time.Sleep(barStale + time.Second)
 		synctest.Wait()
 		if lines := screen(t, shown()); lines[0] != "" {
 			t.Errorf("the bar outlives its news: %q", lines)
 		}
-		tell(30)
+		note(30)
 		time.Sleep(barAfter)
-		tell(40)
+		note(40)
 		wantBar(t, shown(), 0, "40", "100")
 		b.close()
 		if lines := screen(t, shown()); lines[0] != "" {
@@ -134,9 +136,9 @@ func TestRestoreBarGoes(t *testing.T) {
 func TestRestoreBarOnABrokenTerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newRestoreBar(broken{})
-		b.tell(engine.Restore{Group: "hours", Rows: 1, Total: 100})
+		b.note(engine.Restore{Group: "tariffs", Rows: 1, Total: 100})
 		time.Sleep(barAfter)
-		b.tell(engine.Restore{Group: "hours", Rows: 2, Total: 100})
+		b.note(engine.Restore{Group: "tariffs", Rows: 2, Total: 100})
 		if n, err := b.Write([]byte("line\n")); n != 0 || err == nil {
 			t.Errorf("wrote %d bytes, %v", n, err)
 		}

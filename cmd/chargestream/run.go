@@ -18,7 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/processors"
 )
 
@@ -36,6 +36,7 @@ type runFlags struct {
 	standby    bool
 	stay       bool
 	http       string
+	pprof      bool
 	until      bool
 	noProgress bool
 	verbose    bool
@@ -62,14 +63,13 @@ chargestream run --brokers localhost:9092 --state-dir ./state --standby --stay-o
 		"",
 		"`directory` of this instance's local tables; required",
 	)
-	flags.StringSliceVar(&f.processors, "processors",
-		[]string{"reference", "stations", "hours", "sessions"}, "which `groups` to run")
+	flags.StringSliceVar(&f.processors, "processors", groups(), "which `groups` to run")
 	flags.StringVar(&f.instance, "instance", "",
 		"`name` of this instance, the same after a restart; kept in the state directory by default")
 	flags.StringVar(&f.guarantee, "guarantee", string(engine.ExactlyOnce),
 		"`promise` that is kept: exactly_once or at_least_once")
 	flags.DurationVar(&f.commit, "commit-interval", 100*time.Millisecond,
-		"how `long` a unit of work lasts")
+		"how `long` a commit interval lasts")
 	flags.DurationVar(&f.session, "session-timeout", 10*time.Second,
 		"how `long` a silent instance keeps its partitions")
 	flags.DurationVar(&f.idle, "idle-after", 10*time.Second,
@@ -81,6 +81,7 @@ chargestream run --brokers localhost:9092 --state-dir ./state --standby --stay-o
 		"keep the partitions at a stop, for an instance that is back within --session-timeout")
 	flags.StringVar(&f.http, "metrics", "",
 		"`address` to serve /metrics, /healthz and /readyz on; none by default")
+	pprofFlag(cmd, &f.pprof)
 	flags.BoolVar(&f.until, "until-caught-up", false,
 		"stop when nothing is left to read, and print what was done as JSON")
 	flags.BoolVar(&f.noProgress, "no-progress", false,
@@ -95,7 +96,7 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 	if err != nil {
 		return err
 	}
-	client, err := a.kafkaClient(ctx) // so that a wrong address is told at once
+	client, err := a.kafkaClient(ctx) // so that a wrong address fails at once
 	if err != nil {
 		return err
 	}
@@ -105,13 +106,13 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 	c := engine.Config{Brokers: a.brokers, StateDir: f.stateDir, Instance: f.instance,
 		Guarantee: engine.Guarantee(f.guarantee), CommitInterval: f.commit,
 		SessionTimeout: f.session, IdleAfter: f.idle, Standby: f.standby, StayOnStop: f.stay,
-		OnRestore: onRestore, OnState: ready.tell, Log: log, Metrics: engine.NewMetrics(registry)}
-	stop, err := serveMetrics(f.http, registry, ready, log)
+		OnRestore: onRestore, OnState: ready.note, Log: log, Metrics: engine.NewMetrics(registry)}
+	stop, err := serveMetrics(f.http, f.pprof, registry, ready, log)
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	err = runProcessors(ctx, c, procs, f.until)
+	err = runProcessors(ctx, c, procs, ready, f.until)
 	erase()
 	if err := errors.Join(err, stop()); err != nil {
 		return a.runError(err)
@@ -150,12 +151,12 @@ func (f *runFlags) prepare(r prometheus.Registerer) ([]*engine.Processor, error)
 	return procs, nil
 }
 
-// restoreBar is where to log to, what to tell of restores, and how to end that: with a bar where
-// somebody watches.
+// restoreBar is where to log to, what to call as tables are restored, and how to end that: with a
+// bar on a terminal.
 func (a *app) restoreBar(f *runFlags) (io.Writer, func(engine.Restore), func()) {
 	if out := a.terminal(); out != nil && !f.noProgress {
 		b := newRestoreBar(out)
-		return b, b.tell, b.close
+		return b, b.note, b.close
 	}
 	return a.stderr, nil, func() {}
 }
@@ -171,23 +172,25 @@ func (a *app) loggerTo(out io.Writer, verbose bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
 }
 
+// groups are the groups of all processors.
+func groups() []string {
+	var names []string
+	for _, p := range processors.All(nil) {
+		names = append(names, p.Group)
+	}
+	return names
+}
+
 func chooseProcessors(names []string, count processors.Counter) ([]*engine.Processor, error) {
-	all := processors.All(count)
-	var chosen []*engine.Processor
-	var known []string
-	for _, p := range all {
-		known = append(known, p.Group)
-		if slices.Contains(names, p.Group) {
-			chosen = append(chosen, p)
-		}
-	}
 	for _, name := range names {
-		if !slices.Contains(known, name) {
+		if !slices.Contains(groups(), name) {
 			return nil, usageError(fmt.Sprintf("there is no processor %q", name),
-				"the processors are "+strings.Join(known, ", "))
+				"the processors are "+strings.Join(groups(), ", "))
 		}
 	}
-	return chosen, nil
+	return slices.DeleteFunc(processors.All(count), func(p *engine.Processor) bool {
+		return !slices.Contains(names, p.Group)
+	}), nil
 }
 
 // instanceOf is the name of the instance that a state directory belongs to: made once, and kept in
@@ -217,6 +220,7 @@ func runProcessors(
 	ctx context.Context,
 	c engine.Config,
 	procs []*engine.Processor,
+	ready *readiness,
 	until bool,
 ) error {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -230,7 +234,7 @@ func runProcessors(
 		})
 	}
 	if until {
-		err := catchUp(ctx, c.Brokers, procs)
+		err := catchUp(ctx, c.Brokers, procs, ready)
 		if ctx.Err() == nil {
 			cancel(err)
 		}
@@ -242,8 +246,14 @@ func runProcessors(
 	return nil
 }
 
-// catchUp waits until nothing is left, moves time on to now, and waits for what that did.
-func catchUp(ctx context.Context, brokers []string, procs []*engine.Processor) error {
+// catchUp waits until the processors read and nothing is left, moves time on to now, and waits for
+// what that did. A processor whose tables are of an older layout only then knows what it has to
+// read.
+func catchUp(ctx context.Context, brokers []string, procs []*engine.Processor,
+	ready *readiness) error {
+	if err := ready.wait(ctx); err != nil {
+		return err
+	}
 	if err := engine.Quiet(ctx, brokers, quietEvery, procs...); err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"chargestream/internal/engine"
+	"chargestream/engine"
 )
 
 // processorError is what ended a processor.
@@ -18,10 +18,10 @@ type processorError struct {
 // Error implements error.
 func (e *processorError) Error() string { return fmt.Sprintf("processor %s: %v", e.group, e.err) }
 
-// Unwrap is what the engine told.
+// Unwrap is the error of the engine.
 func (e *processorError) Unwrap() error { return e.err }
 
-// runError tells what to do about an error that no restart mends.
+// runError says what to do about an error that no restart mends.
 func (a *app) runError(err error) error {
 	var exit *exitError
 	var stopped *engine.Stopped
@@ -47,20 +47,20 @@ func (a *app) runError(err error) error {
 // stoppedError is what the engine stopped for, in three parts: what it means, what was answered,
 // and what to do.
 func stoppedError(e *engine.Stopped) *exitError {
-	told := &exitError{code: exitRuntime, err: e.Err,
+	exit := &exitError{code: exitRuntime, err: e.Err,
 		what: "processor " + e.Group + ": " + e.Reason}
 	if code, ok := stoppedCodes()[e.Class]; ok {
-		told.code = code
+		exit.code = code
 	}
 	if colon := strings.LastIndex(e.Reason, ": "); colon >= 0 {
-		told.what = "processor " + e.Group + ": " + e.Reason[:colon]
-		told.hint = e.Reason[colon+2:]
+		exit.what = "processor " + e.Group + ": " + e.Reason[:colon]
+		exit.hint = e.Reason[colon+2:]
 	}
-	return told
+	return exit
 }
 
 // stoppedCodes are the exit codes of the classes of what the engine stops for, as they stand in
-// docs/decisions/0007-broker-refusals.md.
+// docs/decisions/0007-broker-errors.md.
 func stoppedCodes() map[string]int {
 	return map[string]int{
 		"instance_twice":    exitRuntime,

@@ -17,7 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/topics"
 )
 
@@ -35,15 +35,15 @@ func TestRunOnALockedDirectory(t *testing.T) {
 	_, brokers := broker(t)
 	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "done", "")
 	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, topics.GroupHours), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, topics.GroupStations), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	lock := flock.New(filepath.Join(dir, topics.GroupHours, "lock"))
+	lock := flock.New(filepath.Join(dir, topics.GroupStations, "lock"))
 	if held, err := lock.TryLock(); err != nil || !held {
 		t.Fatal(held, err)
 	}
 	got := run(t, nil, "run", brokers, "--state-dir", dir)
-	got.want(t, exitRuntime, "", "error: the state directory is in use (processor hours: ")
+	got.want(t, exitRuntime, "", "error: the state directory is in use (processor stations: ")
 	got.want(t, exitRuntime, "", "hint: give each instance a --state-dir of its own\n")
 	got.lastLines(t)
 }
@@ -70,7 +70,7 @@ func TestRunOfTooLargeRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	table, limit := topics.Table(topics.GroupStations), "100"
+	table, limit := topics.Table(topics.TableStations), "100"
 	changed, err := kadm.NewClient(client).AlterTopicConfigs(t.Context(),
 		[]kadm.AlterConfig{{Op: kadm.SetConfig, Name: "max.message.bytes", Value: &limit}}, table)
 	if err != nil || changed[0].Err != nil {
@@ -110,16 +110,16 @@ func refuse(cluster *kfake.Cluster, with *kerr.Error) {
 		})
 }
 
-// TestStopped: what the engine stops for is told in one line and a hint.
+// TestStopped: what the engine stops for is one line and a hint.
 func TestStopped(t *testing.T) {
-	why := &engine.Stopped{Group: "hours", Class: "too_large", Reason: "topic x: why: what to do",
+	why := &engine.Stopped{Group: "tariffs", Class: "too_large", Reason: "topic x: why: what to do",
 		Err: errors.Join(kerr.MessageTooLarge, kerr.OperationNotAttempted)}
-	err := errors.Join(&processorError{"hours", errors.Join(why)})
+	err := errors.Join(&processorError{"tariffs", errors.Join(why)})
 	var got *exitError
-	if told := (&app{}).runError(err); !errors.As(told, &got) {
-		t.Fatalf("told as %v", told)
+	if reported := (&app{}).runError(err); !errors.As(reported, &got) {
+		t.Fatalf("reported as %v", reported)
 	}
-	if got.code != exitInvalid || got.what != "processor hours: topic x: why" ||
+	if got.code != exitInvalid || got.what != "processor tariffs: topic x: why" ||
 		got.hint != "what to do" || strings.Contains(got.Error(), "\n") ||
 		!errors.Is(got, kerr.MessageTooLarge) {
 		t.Errorf("exit code %d, %v, hint %q", got.code, got, got.hint)
@@ -128,7 +128,7 @@ func TestStopped(t *testing.T) {
 
 // TestEveryStopHasAnExitCode holds the exit codes against the page that lists what stops.
 func TestEveryStopHasAnExitCode(t *testing.T) {
-	page, err := os.ReadFile("../../docs/decisions/0007-broker-refusals.md")
+	page, err := os.ReadFile("../../docs/decisions/0007-broker-errors.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestEveryStopHasAnExitCode(t *testing.T) {
 	}
 }
 
-// TestInterruptedBeforeCaughtUp: who waits for the end of a backlog is not told that it is over.
+// TestInterruptedBeforeCaughtUp: an interrupt before the end of a backlog is no success.
 func TestInterruptedBeforeCaughtUp(t *testing.T) {
 	_, brokers := broker(t)
 	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "done", "")

@@ -40,7 +40,7 @@ func needSeller(s *documents.Seller) error {
 		"set it by flag, by environment as "+envName("seller-name")+", or in the file of --config")
 }
 
-// noteSeller tells that documents name nobody who bills. They are made nevertheless, to be read.
+// noteSeller warns that documents do not name who bills. They are made nevertheless, to be read.
 func (a *app) noteSeller(s *documents.Seller) {
 	if strings.TrimSpace(s.Name) == "" {
 		fmt.Fprintln(a.stderr, "note: the documents do not say who bills; set --seller-name "+

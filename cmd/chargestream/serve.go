@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -13,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/topics"
 	"chargestream/views"
 	"chargestream/web"
@@ -25,9 +27,15 @@ const httpDefault = "127.0.0.1:8080"
 // portsTried bounds the ports that are tried when the default one is taken.
 const portsTried = 20
 
+type serveFlags struct {
+	http    string
+	chosen  bool // --http was set
+	pprof   bool
+	verbose bool
+}
+
 func (a *app) serveCommand() *cobra.Command {
-	var address string
-	var verbose bool
+	f := &serveFlags{}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Answer questions over HTTP, from views of every table",
@@ -35,46 +43,53 @@ func (a *app) serveCommand() *cobra.Command {
 chargestream serve --brokers localhost:9092 --http 0.0.0.0:8080`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			chosen := cmd.Flags().Changed("http")
-			return a.serve(cmd.Context(), address, chosen, verbose)
+			f.chosen = cmd.Flags().Changed("http")
+			return a.serve(cmd.Context(), f)
 		},
 	}
 	a.kafkaFlags(cmd)
-	cmd.Flags().StringVar(&address, "http", httpDefault, "`address` to listen on")
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "log everything")
+	cmd.Flags().StringVar(&f.http, "http", httpDefault, "`address` to listen on")
+	pprofFlag(cmd, &f.pprof)
+	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log everything")
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, address string, chosen, verbose bool) error {
+func (a *app) serve(ctx context.Context, f *serveFlags) error {
 	client, err := a.kafkaClient(ctx)
 	if err != nil {
 		return err
 	}
-	var names []string
-	for _, topic := range viewed() {
-		names = append(names, topic)
-	}
-	err = a.needTopics(ctx, client, names...)
+	err = a.needTopics(ctx, client, slices.Sorted(maps.Keys(viewed()))...)
 	client.Close()
 	if err != nil {
 		return err
 	}
-	log := a.logger(verbose)
-	listener, err := listen(address, chosen)
+	log := a.logger(f.verbose)
+	listener, err := listen(f.http, f.chosen)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "listening on http://%s\n", listener.Addr())
-	return serveViews(ctx, a.brokers, listener, newRegistry(), log)
+	return serveViews(ctx, a.brokers, listener, f.pprof, newRegistry(), log)
 }
 
-// What is told of freshness is what the views measure.
+// The freshness that is shown is what the views measure.
 var _ views.Measured = (*engine.View)(nil)
 
-// viewed are the topics that are viewed.
-func viewed() []string {
-	return []string{topics.Table(topics.GroupStations), topics.Table(topics.GroupSessions),
-		topics.Stations, topics.Utilization, topics.Invoices, topics.Anomalies}
+// newView makes a view of a topic.
+type newView func(brokers []string, topic string, log *slog.Logger) (*engine.View, error)
+
+// viewed are the topics that are viewed, each with its kind of view: rows of sessions lie in the
+// partition of their station, all others in that of their key.
+func viewed() map[string]newView {
+	return map[string]newView{
+		topics.Table(topics.TableStations): engine.NewView,
+		topics.Table(topics.TableSessions): engine.NewRowView,
+		topics.Stations:                    engine.NewView,
+		topics.Utilization:                 engine.NewView,
+		topics.Invoices:                    engine.NewView,
+		topics.Anomalies:                   engine.NewView,
+	}
 }
 
 // listen takes an address; where the default one is in use, one of the ports after it.
@@ -99,18 +114,28 @@ func listen(address string, chosen bool) (net.Listener, error) {
 }
 
 // serveViews keeps a view of every table and answers from them until ctx is done.
-func serveViews(ctx context.Context, brokers []string, listener net.Listener,
+func serveViews(ctx context.Context, brokers []string, listener net.Listener, forced bool,
 	registry *prometheus.Registry, log *slog.Logger) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	tables := map[string]*engine.View{}
-	for _, topic := range viewed() {
-		v, err := engine.NewView(brokers, topic, log)
+	for topic, view := range viewed() {
+		v, err := view(brokers, topic, log)
 		if err != nil {
 			return errors.Join(err, listener.Close())
 		}
 		tables[topic] = v
 	}
+	registry.MustRegister(newViewMetrics(tables))
+	// The indexes of the source are kept from the first row on: views run when they are there.
+	source := views.New(views.Tables{
+		Stations:    tables[topics.Table(topics.TableStations)],
+		Sessions:    tables[topics.Table(topics.TableSessions)],
+		Registry:    tables[topics.Stations],
+		Utilization: tables[topics.Utilization],
+		Invoices:    tables[topics.Invoices],
+		Anomalies:   tables[topics.Anomalies],
+	}, log, newViewCounter(registry))
 	var running sync.WaitGroup
 	for _, v := range tables {
 		running.Go(func() {
@@ -119,17 +144,9 @@ func serveViews(ctx context.Context, brokers []string, listener net.Listener,
 			}
 		})
 	}
-	registry.MustRegister(newViewMetrics(tables))
-	source := views.New(views.Tables{
-		Stations:    tables[topics.Table(topics.GroupStations)],
-		Sessions:    tables[topics.Table(topics.GroupSessions)],
-		Registry:    tables[topics.Stations],
-		Utilization: tables[topics.Utilization],
-		Invoices:    tables[topics.Invoices],
-		Anomalies:   tables[topics.Anomalies],
-	}, log, newViewCounter(registry))
 	handler := web.NewHandler(web.Options{Source: source, Logger: log,
-		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{})})
+		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		Profiles: profiles(listener, forced)})
 	err := web.Serve(ctx, listener, handler, log)
 	cancel(err)
 	running.Wait()

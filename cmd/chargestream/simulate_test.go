@@ -13,7 +13,7 @@ import (
 
 	"chargestream"
 	"chargestream/codecs"
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/internal/kafkatest"
 	"chargestream/internal/sim"
 	"chargestream/topics"
@@ -149,7 +149,7 @@ func interruptSimulate(t *testing.T, flags ...string) (kafkatest.Broker, result,
 }
 
 // TestSimulateRealtime lets a fast world live from now on until it is interrupted: no event is
-// sent before its time, and what was sent is told.
+// sent before its time, and the answer counts what was sent.
 func TestSimulateRealtime(t *testing.T) {
 	const speed = 1000
 	began := time.Now()

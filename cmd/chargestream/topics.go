@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -60,7 +61,10 @@ chargestream topics check --brokers localhost:9092 -o json`,
 			},
 		},
 		{
-			Use: "check", Short: "Tell what is wrong and what to do; exits 6 if there is something",
+			Use: "check", Short: "Show what is wrong and what to do; exits 6 if there is something",
+			Long: "Show what is wrong with the topics and what to do; exits 6 if there is " +
+				"something. Retired topics, which earlier versions of the program used, are " +
+				"listed as well: they do no harm, and alone they exit 0.",
 			Example: "chargestream topics check --brokers localhost:9092",
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				return a.checkTopics(cmd.Context(), &f)
@@ -175,16 +179,20 @@ func (a *app) checkTopics(ctx context.Context, f *topicFlags) error {
 		if err != nil {
 			return err
 		}
-		for _, d := range findings {
+		retired, err := a.retiredTopics(ctx, admin)
+		if err != nil {
+			return err
+		}
+		for _, d := range slices.Concat(findings, retired) {
 			if err := a.printFinding(d, d.advice()); err != nil {
 				return err
 			}
 		}
-		return differences(findings, "what to do is said with each of them")
+		return differences(findings, "each line says what to do")
 	})
 }
 
-// applyTopics makes what can be made and tells what is left.
+// applyTopics makes what can be made and prints what is left.
 func (a *app) applyTopics(ctx context.Context, f *topicFlags) error {
 	return a.withAdmin(ctx, func(ctx context.Context, admin *kadm.Client) error {
 		findings, err := a.compareTopics(ctx, admin, f)
@@ -212,7 +220,7 @@ func (a *app) applyTopics(ctx context.Context, f *topicFlags) error {
 				return err
 			}
 		}
-		return differences(left, "these are left to you: what to do is said with each of them")
+		return differences(left, "apply does not change these: each line says what to do")
 	})
 }
 

@@ -20,7 +20,7 @@ const (
 	settingCompactionLag = "min.compaction.lag.ms"
 )
 
-// settingNames are the names of the settings in the order in which they are told.
+// settingNames are the names of the settings in the order in which they are shown.
 func settingNames() []string {
 	return []string{settingCleanup, settingRetention, settingCompactionLag}
 }
@@ -30,6 +30,7 @@ const (
 	problemMissing    = "missing"
 	problemPartitions = "partitions"
 	problemSetting    = "setting"
+	problemRetired    = "retired" // nothing reads it any more; no difference
 )
 
 // finding is one difference between the register and the cluster.
@@ -38,7 +39,7 @@ type finding struct {
 	Problem string `json:"problem"`
 	Setting string `json:"setting,omitempty"`
 	Have    string `json:"have,omitempty"`
-	Want    string `json:"want"`
+	Want    string `json:"want,omitempty"`
 	Applies bool   `json:"applies"` // apply mends it
 	Fix     string `json:"text"`
 
@@ -98,6 +99,27 @@ func (a *app) compareTopics(ctx context.Context, admin *kadm.Client, f *topicFla
 	for _, t := range all {
 		findings = append(findings,
 			compareTopic(t, int32(len(listed[t.Name].Partitions)), have[t.Name], want, f)...)
+	}
+	return findings, nil
+}
+
+// retiredTopics finds the topics of earlier versions of the program that the cluster still has.
+func (a *app) retiredTopics(ctx context.Context, admin *kadm.Client) ([]finding, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	listed, err := admin.ListTopics(ctx, topics.Retired()...)
+	if err != nil {
+		return nil, a.kafkaError("list topics", err)
+	}
+	var findings []finding
+	for _, name := range topics.Retired() {
+		switch detail := listed[name]; {
+		case errors.Is(detail.Err, kerr.UnknownTopicOrPartition):
+		case detail.Err != nil:
+			return nil, a.kafkaError("look up topic "+name, detail.Err)
+		case len(detail.Partitions) > 0:
+			findings = append(findings, finding{Topic: name, Problem: problemRetired})
+		}
 	}
 	return findings, nil
 }
@@ -162,7 +184,7 @@ func settingsText(t topics.Topic) string {
 	return strings.Join(parts, " ")
 }
 
-// expires tells whether a change of a setting lets Kafka delete records sooner than before.
+// expires reports whether a change of a setting lets Kafka delete records sooner than before.
 func expires(name string, have map[string]string, want string) bool {
 	if name == settingCleanup {
 		return want == string(topics.CleanupDelete) && !strings.Contains(have[name], want)
@@ -170,7 +192,7 @@ func expires(name string, have map[string]string, want string) bool {
 	before, err := strconv.ParseInt(have[name], 10, 64)
 	after, errAfter := strconv.ParseInt(want, 10, 64)
 	if name == settingCompactionLag {
-		return errAfter != nil || after < before // what is not told is none
+		return errAfter != nil || after < before // no value is none
 	}
 	if have[settingCleanup] == string(topics.CleanupCompact) {
 		return false // retention means nothing as long as nothing is deleted
@@ -194,6 +216,9 @@ func (d *finding) advice() string {
 	switch {
 	case d.Problem == problemMissing:
 		return "is missing; run \"chargestream topics apply\""
+	case d.Problem == problemRetired:
+		return "is retired: nothing reads it any more; delete it once \"chargestream run " +
+			"--until-caught-up\" has rebuilt the tables"
 	case d.Problem == problemPartitions:
 		return fmt.Sprintf("has %s partitions and not %s: its keys would lie apart from those of "+
 			"the other topics; if it is empty, delete it and run \"chargestream topics apply\", "+

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/processors"
 )
 

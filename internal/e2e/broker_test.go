@@ -19,11 +19,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream"
+	"chargestream/engine"
 	"chargestream/ingest"
 	"chargestream/internal/e2e"
-	"chargestream/internal/engine"
 	"chargestream/internal/kafkatest"
-	"chargestream/processors"
 	"chargestream/topics"
 )
 
@@ -48,7 +47,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// instance runs all processors until it is killed, or told to stop.
+// instance runs all processors until it is killed, or gets SIGTERM.
 func instance(spec []string) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	timeout, err := time.ParseDuration(spec[3])
@@ -155,7 +154,7 @@ func settleAt(
 			Guarantee: guarantee, SessionTimeout: sessionTimeout(b), IdleAfter: -1, Log: log}
 		go func() {
 			done <- runAll(running, fleet(audited), c)
-			cancel() // who ended by itself would be waited for
+			cancel() // else one that ended by itself would be waited for
 		}()
 	}
 	all := fleet(audited)
@@ -178,7 +177,7 @@ func settleAt(
 }
 
 // logBehind prints what groups have before them, where readers of committed records must wait, and
-// who runs a transaction.
+// the transactions that are open.
 func logBehind(t *testing.T, b kafkatest.Broker, procs []*engine.Processor) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -201,6 +200,12 @@ func logBehind(t *testing.T, b kafkatest.Broker, procs []*engine.Processor) {
 				t.Logf("group %s at %d of %s/%d, stable to %d, end %d", p.Group, l.Committed,
 					l.Topic, l.Partition, at.Offset, l.End)
 			}
+		}
+	}
+	for _, p := range procs {
+		offsets, err := admin.FetchOffsets(kadm.RequireStable(ctx), p.Group)
+		if err = errors.Join(err, offsets.Error()); err != nil {
+			t.Logf("offsets of group %s: %v", p.Group, err)
 		}
 	}
 	for _, p := range procs {
@@ -231,10 +236,10 @@ func logBehind(t *testing.T, b kafkatest.Broker, procs []*engine.Processor) {
 	}
 }
 
-// table is the committed rows of a group.
-func table(t *testing.T, b kafkatest.Broker, group string) map[string][]byte {
+// table is the committed rows of a table.
+func table(t *testing.T, b kafkatest.Broker, name string) map[string][]byte {
 	t.Helper()
-	rows := kafkatest.Compacted(kafkatest.MustReadAll(t, b, topics.Table(group), true))
+	rows := kafkatest.Compacted(kafkatest.MustReadAll(t, b, topics.Table(name), true))
 	for key := range rows {
 		if engine.Reserved(key) {
 			delete(rows, key)
@@ -249,14 +254,14 @@ func outcome(t *testing.T, b kafkatest.Broker) *e2e.Outcome {
 		return kafkatest.Compacted(kafkatest.MustReadAll(t, b, topic, true))
 	}
 	return &e2e.Outcome{
-		Sessions:    table(t, b, topics.GroupSessions),
+		Sessions:    table(t, b, topics.TableSessions),
 		Invoices:    read(topics.Invoices),
 		Utilization: read(topics.Utilization),
 		Anomalies:   read(topics.Anomalies),
 	}
 }
 
-// compareWithMemory holds every table against the same records folded in memory.
+// compareWithMemory compares every table with the same records folded in memory.
 func compareWithMemory(t *testing.T, b kafkatest.Broker, records ...[]ingest.Record) {
 	t.Helper()
 	w := newWorld(t)
@@ -269,10 +274,9 @@ func compareWithMemory(t *testing.T, b kafkatest.Broker, records ...[]ingest.Rec
 
 func compareTables(t *testing.T, b kafkatest.Broker, w *world) {
 	t.Helper()
-	for _, group := range []string{topics.GroupReference, topics.GroupStations, topics.GroupHours,
-		topics.GroupSessions} {
-		if diff := diffRows(group, w.driver.Rows(group), table(t, b, group)); diff != "" {
-			t.Errorf("table %s: %s", group, diff)
+	for _, name := range tableNames() {
+		if diff := diffRows(name, w.driver.Rows(name), table(t, b, name)); diff != "" {
+			t.Errorf("table %s: %s", name, diff)
 		}
 	}
 }
@@ -308,7 +312,7 @@ func TestParisOnBroker(t *testing.T) {
 }
 
 // TestParisKilled kills the instance in the middle of its work, several times, and starts it
-// again: with its disk and without. The tables are those of a run that nobody disturbed.
+// again: with its disk and without. The tables are those of an undisturbed run.
 func TestParisKilled(t *testing.T) {
 	reference, events := parisRecords(t)
 	want := parisExpected(t)
@@ -365,7 +369,7 @@ func killInTheMiddle(t *testing.T, b kafkatest.Broker, guarantee engine.Guarante
 	}
 }
 
-// instanceSpec is what a child is told.
+// instanceSpec is how a child is started.
 type instanceSpec struct {
 	brokers   []string
 	dir       string
@@ -396,119 +400,12 @@ func startInstance(t *testing.T, spec instanceSpec) *exec.Cmd {
 	return cmd
 }
 
-// ends is how far the parts of sessions have been written.
+// ends is how far the rows of sessions have been written.
 func ends(t *testing.T, b kafkatest.Broker) int64 {
 	t.Helper()
 	var total int64
-	for _, end := range kafkatest.MustEndOffsets(t, b, topics.SessionParts) {
+	for _, end := range kafkatest.MustEndOffsets(t, b, topics.Table(topics.TableSessions)) {
 		total += end
 	}
 	return total
-}
-
-// TestBadInput mixes everything that is wrong with records among good ones: each bad one is kept
-// with where it came from and why, none stops anything, and a record in the wrong partition is
-// led home.
-func TestBadInput(t *testing.T) {
-	b := kafkatest.Start(t)
-	makeTopics(t, b)
-	now := parisOver - chargestream.Day
-	good := func(session string) []byte {
-		return fmt.Appendf(nil, `{"session_id":%q,"station_id":"s1","user_id":"u","start_time":%q,`+
-			`"end_time":%q,"energy_kwh":7.5,"unheard_of":{"a":[1]}}`, session,
-			now-2*chargestream.Hour, now-chargestream.Hour)
-	}
-	bad := []struct {
-		reason processors.Reason
-		topic  string
-		key    []byte
-		value  []byte
-	}{
-		{processors.ReasonMalformed, topics.ChargingSessions, []byte("s1"), []byte("not JSON")},
-		{
-			processors.ReasonMalformed,
-			topics.ChargingSessions,
-			[]byte("s1"),
-			[]byte(`{"station_id":"s1"}`),
-		},
-		{processors.ReasonMalformed, topics.MeterValues, []byte("s1"),
-			[]byte(`{"station_id":"s1","timestamp":"2017-07-31T00:00:00Z","energy_wh":{"a":1}}`)},
-		{processors.ReasonMalformed, topics.StationStatus, []byte("s1"), []byte{0xff, 0xfe, 0}},
-		{processors.ReasonOversized, topics.StationStatus, []byte("s1"),
-			[]byte(`{"station_id":"` + strings.Repeat("x", topics.RecordBytesMax) + `"}`)},
-		{processors.ReasonNullValue, topics.Heartbeats, []byte("s1"), nil},
-		{processors.ReasonNullKey, topics.Heartbeats, nil,
-			[]byte(`{"station_id":"s1","timestamp":"2017-07-31T00:00:00Z"}`)},
-		{processors.ReasonKeyMismatch, topics.Heartbeats, []byte("s2"),
-			[]byte(`{"station_id":"s1","timestamp":"2017-07-31T00:00:00Z"}`)},
-		{processors.ReasonFuture, topics.Heartbeats, []byte("s1"),
-			[]byte(`{"station_id":"s1","timestamp":"2017-09-01T00:00:00Z"}`)},
-		{processors.ReasonLate, topics.Heartbeats, []byte("s1"),
-			[]byte(`{"station_id":"s1","timestamp":"2017-07-01T00:00:00Z"}`)},
-	}
-	arrival := []kgo.RecordHeader{{Key: topics.HeaderArrival, Value: []byte(now.String())}}
-	home := engine.PartitionOf("s1", 4)
-	put := func(topic string, partition int32, key, value []byte) {
-		r := &kgo.Record{
-			Topic:     topic,
-			Partition: partition,
-			Key:       key,
-			Value:     value,
-			Headers:   arrival,
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
-		if err := kafkatest.ProduceAt(ctx, b.Addrs(), r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put(topics.ChargingSessions, home, []byte("s1"), good("first"))
-	for _, x := range bad {
-		partition := home
-		if x.key != nil {
-			partition = engine.PartitionOf(string(x.key), 4)
-		}
-		put(x.topic, partition, x.key, x.value)
-	}
-	put(topics.ChargingSessions, (home+1)%4, []byte("s1"), good("astray"))
-	put(topics.ChargingSessions, home, []byte("s1"), good("last"))
-	settle(t, b, engine.ExactlyOnce, filepath.Join(t.TempDir(), "a"))
-
-	reasons := map[processors.Reason]int{}
-	for _, r := range kafkatest.MustReadAll(t, b, topics.DeadLetters, true) {
-		headers := map[string]string{}
-		for _, h := range r.Headers {
-			headers[h.Key] = string(h.Value)
-		}
-		reasons[processors.Reason(headers[topics.HeaderReason])]++
-		for _, name := range []string{topics.HeaderError, topics.HeaderSourceTopic,
-			topics.HeaderSourcePartition, topics.HeaderSourceOffset, topics.HeaderSourceTime} {
-			if headers[name] == "" {
-				t.Errorf("dead letter %q has no header %s", headers[topics.HeaderReason], name)
-			}
-		}
-	}
-	want := map[processors.Reason]int{}
-	for _, x := range bad {
-		want[x.reason]++
-	}
-	for reason, n := range want {
-		if reasons[reason] != n {
-			t.Errorf("%d dead letters for %s, want %d", reasons[reason], reason, n)
-		}
-		delete(reasons, reason)
-	}
-	if len(reasons) > 0 {
-		t.Errorf("dead letters that nobody asked for: %v", reasons)
-	}
-	sessions := table(t, b, topics.GroupSessions)
-	for _, id := range []string{"first", "astray", "last"} {
-		if sessions[id] == nil {
-			t.Errorf("session %q is lost", id)
-		}
-	}
-	home0 := kafkatest.MustEndOffsets(t, b, topics.ChargingSessions)[home]
-	if home0 < 5 {
-		t.Errorf("the partition of s1 ends at %d: the record astray was not led home", home0)
-	}
 }

@@ -11,10 +11,10 @@ import (
 	"sort"
 	"strings"
 
-	"chargestream/internal/engine"
+	"chargestream/engine"
 )
 
-// Kind tells what is wrong with a record or a row.
+// Kind is what is wrong with a record or a row.
 type Kind string
 
 // The kinds of a Finding.
@@ -23,11 +23,11 @@ const (
 	Doubled    Kind = "doubled"     // a record is there more often than it must be
 	Altered    Kind = "altered"     // a record is there with another value or other headers
 	Reordered  Kind = "reordered"   // a record stands behind one that comes after it
-	Foreign    Kind = "foreign"     // a record of a key that nobody expected one more of
+	Foreign    Kind = "foreign"     // a record of a key of which no more are expected
 	Early      Kind = "early"       // a row was fired before it was due
 	RowLost    Kind = "row lost"    // a row that must be there is not
 	RowExtra   Kind = "row extra"   // a row that must not be there is
-	RowAltered Kind = "row altered" // a row says something else
+	RowAltered Kind = "row altered" // a row has other bytes
 	Unbalanced Kind = "unbalanced"  // what became of records is not as many as went in
 )
 
@@ -117,7 +117,7 @@ func (r *Record) headerText() string {
 	return strings.Join(lines, "\n")
 }
 
-// Compare holds what a partition has against what must be there. Each of the streams is a sequence
+// Compare compares what a partition has with what must be there. Each of the streams is a sequence
 // whose order is determined, as one writer made it; between streams any order is right.
 //
 // A record counts as altered where one of the same key is missing; it counts as doubled where the
@@ -146,8 +146,8 @@ type comparison struct {
 	doubled map[int]bool      // of surplus, what is there once already
 }
 
-// match pairs each record that was got with the first one that is expected, says the same, and has
-// no counterpart yet.
+// match pairs each record that was got with the first one that is expected, has the same content,
+// and has no counterpart yet.
 func (c *comparison) match() {
 	hit := make([][]bool, len(c.streams))
 	for s, stream := range c.streams {
@@ -234,7 +234,7 @@ func (c *comparison) strange() []Finding {
 			c.missing[r.Key] = left[1:]
 			findings = append(findings, c.find(Altered, r, difference(r, want)))
 		default:
-			findings = append(findings, c.find(Foreign, r, " "+clip(string(r.Value))))
+			findings = append(findings, c.find(Foreign, r, quoted(r)))
 		}
 	}
 	return findings
@@ -246,13 +246,15 @@ func (c *comparison) lost() []Finding {
 	for _, key := range slices.Sorted(maps.Keys(c.missing)) {
 		for _, at := range c.missing[key] {
 			r := &c.streams[at.stream][at.index]
-			f := c.find(Lost, r, " "+clip(string(r.Value)))
+			f := c.find(Lost, r, quoted(r))
 			f.Offset = -1
 			findings = append(findings, f)
 		}
 	}
 	return findings
 }
+
+func quoted(r *Record) string { return fmt.Sprintf(" %q", clip(string(r.Value))) }
 
 func (c *comparison) find(kind Kind, r *Record, detail string) Finding {
 	return Finding{Kind: kind, Place: c.place, Offset: r.Offset, Key: r.Key, Detail: detail}
@@ -266,7 +268,7 @@ func difference(got, want *Record) string {
 		clip(want.headerText()))
 }
 
-// CompareRows holds the rows of a table, or the last record of each key of a topic, against those
+// CompareRows compares the rows of a table, or the last record of each key of a topic, with those
 // that must be there.
 func CompareRows(table string, want, got map[string][]byte) []Finding {
 	var findings []Finding

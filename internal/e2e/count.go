@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"chargestream"
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/topics"
 )
 
@@ -18,7 +18,7 @@ const (
 	CountOutput = "counts"
 )
 
-// Counted is what Count tells of one record.
+// Counted is what Count sends for one record.
 type Counted struct {
 	Key    string `json:"key"`
 	N      int64  `json:"n"`
@@ -27,45 +27,48 @@ type Counted struct {
 }
 
 // Count is a processor whose rows forgive nothing: it counts the records of each key and adds up
-// their numbers, and tells both for each record. A record that is folded twice, or not at all, or
+// their numbers, and sends both for each record. A record that is folded twice, or not at all, or
 // out of turn, shows in everything that comes after it. What is no number adds nothing.
 func Count() *engine.Processor {
+	rows := &engine.Table[Counted]{Name: CountGroup, Decode: decodeCounted, Append: appendCounted}
 	return &engine.Processor{Group: CountGroup, Inputs: []string{CountInput},
-		Outputs: []string{CountOutput}, Fold: foldCount}
+		Tables: []engine.Declared{rows}, Outputs: []engine.Output{{Topic: CountOutput}},
+		Fold: func(ctx *engine.Context, m *engine.Message) error {
+			row, err := rows.Edit(ctx, m.Key)
+			if err != nil {
+				return err
+			}
+			row.add(m.Key, m.Value, m.Offset)
+			ctx.Emit(CountOutput, m.Key, appendCounted(nil, row))
+			return nil
+		}}
 }
 
-func foldCount(ctx engine.Context, m *engine.Message) error {
-	row, err := ctx.Row()
-	if err != nil {
-		return err
-	}
-	var now Counted
-	if row != nil {
-		if err := json.Unmarshal(row, &now); err != nil {
-			return fmt.Errorf("row %q: %w", ctx.Key(), err)
-		}
-	}
-	number, err := strconv.ParseInt(string(m.Value), 10, 64)
+func decodeCounted(_ string, row []byte) (*Counted, error) {
+	c := &Counted{}
+	return c, json.Unmarshal(row, c)
+}
+
+// appendCounted writes JSON: a key that is no UTF-8 is of no test.
+func appendCounted(buf []byte, c *Counted) []byte {
+	return fmt.Appendf(buf, `{"key":%q,"n":%d,"sum":%d,"offset":%d}`, c.Key, c.N, c.Sum, c.Offset)
+}
+
+func (c *Counted) add(key string, value []byte, offset int64) {
+	number, err := strconv.ParseInt(string(value), 10, 64)
 	if errors.Is(err, strconv.ErrSyntax) || errors.Is(err, strconv.ErrRange) {
 		number = 0
 	}
-	now.Key, now.N, now.Sum, now.Offset = ctx.Key(), now.N+1, now.Sum+number, m.Offset
-	text, err := json.Marshal(now)
-	if err != nil {
-		return err
-	}
-	ctx.SetRow(text)
-	ctx.Emit(CountOutput, ctx.Key(), text)
-	return nil
+	c.Key, c.N, c.Sum, c.Offset = key, c.N+1, c.Sum+number, offset
 }
 
-// ExpectCounts is what Count must have told, record by record, and the rows of its table: counted
+// ExpectCounts is what Count must have sent, record by record, and the rows of its table: counted
 // from the input as it lies there, and not by way of the processor. A partition of the output has
 // one writer, so its order is that of the input.
 func ExpectCounts(log Log, partitions int32) (map[Place][][]Record, map[string][]byte, error) {
 	want, rows := map[Place][][]Record{}, map[string][]byte{}
 	for p := range partitions {
-		var told []Record
+		var sent []Record
 		n, sum := map[string]int64{}, map[string]int64{}
 		for _, r := range log[Place{CountInput, p}] {
 			if !Home(&r, partitions) {
@@ -80,11 +83,11 @@ func ExpectCounts(log Log, partitions int32) (map[Place][][]Record, map[string][
 				return nil, nil, err
 			}
 			rows[r.Key] = text
-			told = append(told, Record{Topic: CountOutput, Partition: p, Offset: -1, Key: r.Key,
+			sent = append(sent, Record{Topic: CountOutput, Partition: p, Offset: -1, Key: r.Key,
 				HasKey: true, Value: text,
 				Headers: []engine.Header{ArrivalHeader(engine.ArrivalOf(r.Headers, r.Timestamp))}})
 		}
-		want[Place{CountOutput, p}] = [][]Record{told}
+		want[Place{CountOutput, p}] = [][]Record{sent}
 	}
 	return want, rows, nil
 }

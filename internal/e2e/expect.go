@@ -8,7 +8,7 @@ import (
 	"strconv"
 
 	"chargestream"
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/processors"
 	"chargestream/tables"
 	"chargestream/topics"
@@ -48,7 +48,7 @@ func (j *Journal) ExpectInputs(partitions int32) map[Place][][]Record {
 }
 
 // ExpectDeadLetters is what dead-letters must hold: one for each bad record, with its bytes, why,
-// and where it lies, in the order of each input partition. It hangs on the journal alone, and on
+// and where it lies, in the order of each input partition. It depends on the journal alone, and on
 // where the records came to lie. Of a dead letter's headers it has those of deadHeaders.
 func (j *Journal) ExpectDeadLetters(log Log, partitions int32) map[Place][][]Record {
 	reasons := map[digest]processors.Reason{}
@@ -59,14 +59,14 @@ func (j *Journal) ExpectDeadLetters(log Log, partitions int32) map[Place][][]Rec
 	want := map[Place][][]Record{}
 	for _, topic := range stationInputs() {
 		for p := range partitions {
-			told := map[Place][]Record{}
+			sent := map[Place][]Record{}
 			for _, r := range log[Place{topic, p}] {
 				reason := reasons[content(&r)]
 				if reason == "" || !Home(&r, partitions) {
 					continue
 				}
 				at := Place{topics.DeadLetters, engine.PartitionOf(r.Key, partitions)}
-				told[at] = append(told[at], Record{Topic: at.Topic, Partition: at.Partition,
+				sent[at] = append(sent[at], Record{Topic: at.Topic, Partition: at.Partition,
 					Offset: -1, Key: r.Key, HasKey: true, Value: r.Value,
 					Headers: []engine.Header{
 						{Key: topics.HeaderReason, Value: []byte(reason)},
@@ -74,7 +74,7 @@ func (j *Journal) ExpectDeadLetters(log Log, partitions int32) map[Place][][]Rec
 						{Key: topics.HeaderSourcePartition, Value: number(int64(p))},
 						{Key: topics.HeaderSourceOffset, Value: number(r.Offset)}}})
 			}
-			for at, list := range told {
+			for at, list := range sent {
 				want[at] = append(want[at], list)
 			}
 		}
@@ -95,7 +95,7 @@ func content(r *Record) digest {
 	return plain.digest()
 }
 
-// stationInputs are the topics of what stations say.
+// stationInputs are the topics of what stations send.
 func stationInputs() []string {
 	return []string{topics.ChargingSessions, topics.StationStatus, topics.MeterValues,
 		topics.Heartbeats}
@@ -126,13 +126,13 @@ func DeadLettersGot(log Log, partitions int32) map[Place][]Record {
 // Acked is what the brokers took of the journal; of that each record is exactly one of the rest.
 type Account struct {
 	Acked, Applied, Duplicate, Late, Dead int
-	// Astray are those of Acked that were put elsewhere and led home.
+	// Astray are those of Acked that were put elsewhere and repartitioned.
 	Astray int
 }
 
 // Accounts adds up, for each partition of the inputs, what went in and what became of it. A record
-// that was there before counts as a duplicate. What was folded is the replay's word, what is dead
-// that of the topic dead-letters, and the rest is the journal's.
+// that was there before counts as a duplicate. What was taken is counted by the replay, what is
+// dead by the topic dead-letters, and the rest by the journal.
 //
 // No record of a journal is late without being dead: the world delivers within seconds, and what
 // is older than its topic's retention is a dead letter, which Late counts.
@@ -142,7 +142,7 @@ func (j *Journal) Accounts(log Log, stations *Replay, partitions int32) (map[Pla
 	for _, topic := range stationInputs() {
 		for p := range partitions {
 			at := Place{topic, p}
-			accounts[at] = &Account{Applied: stations.Folded[at]}
+			accounts[at] = &Account{Applied: stations.Taken[at]}
 		}
 	}
 	good := map[Place]int{}
@@ -200,7 +200,7 @@ func source(r *Record) (Place, processors.Reason) {
 	return at, reason
 }
 
-// unbalanced holds each account against the journal: as many records were applied as are good, and
+// unbalanced compares each account with the journal: as many records were applied as are good, and
 // each that was taken is one of the rest.
 func unbalanced(accounts map[Place]*Account, good map[Place]int) []Finding {
 	var findings []Finding

@@ -8,8 +8,8 @@ import (
 	"chargestream/topics"
 )
 
-// TestFairBills holds that a session whose documents are more is let pass where its live invoice
-// says the same, and is found where it does not, where there are two, or where none is live.
+// TestFairBills: a session with more documents is no fault where its live invoice is the same, and
+// is one where it is another, where there are two, or where none is live.
 func TestFairBills(t *testing.T) {
 	doc := func(id, credits, total string) chargestream.Invoice {
 		v := chargestream.Invoice{InvoiceID: id, SessionID: "s", Kind: chargestream.KindInvoice,
@@ -39,9 +39,9 @@ func TestFairBills(t *testing.T) {
 			doc("c", "", "2.40")), true},
 		"another amount": {table(doc("b", "", "1.20"), doc("b-credit", "b", "-1.20"),
 			doc("c", "", "2.41")), false},
-		"two live":         {table(doc("b", "", "1.20"), doc("c", "", "2.40")), false},
-		"none live":        {table(doc("b", "", "2.40"), doc("b-credit", "b", "-2.40")), false},
-		"credit of nobody": {table(doc("c", "", "2.40"), doc("x-credit", "x", "-2.40")), false},
+		"two live":          {table(doc("b", "", "1.20"), doc("c", "", "2.40")), false},
+		"none live":         {table(doc("b", "", "2.40"), doc("b-credit", "b", "-2.40")), false},
+		"credit of nothing": {table(doc("c", "", "2.40"), doc("x-credit", "x", "-2.40")), false},
 	} {
 		left, err := fairBills(CompareRows(topics.Invoices, want, c.got), want, c.got)
 		if err != nil || (len(left) == 0) != c.fair {

@@ -20,8 +20,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"chargestream/engine"
 	"chargestream/internal/e2e"
-	"chargestream/internal/engine"
 	"chargestream/internal/kafkatest"
 	"chargestream/topics"
 )
@@ -182,7 +182,7 @@ func (f *faults) loseAnswers() {
 }
 
 // failWrites answers writes with an error for a while, and until it has hit one: after a kill
-// nobody may write for as long as a session lasts.
+// nothing may be written for as long as a session lasts.
 func (f *faults) failWrites(name string, fault kafkatest.ProduceFault) {
 	fails := f.proxy.FailProduce(fault)
 	<-time.After(f.between())
@@ -218,7 +218,7 @@ func (f *faults) admin(do func(ctx context.Context, client *kgo.Client) error, o
 	}
 }
 
-// fence takes the transactional id of a running transaction away from whoever runs it, so that the
+// fence takes the transactional id of a running transaction away from its producer, so that the
 // coordinator and the leaders refuse its writes and its commit.
 func (f *faults) fence() {
 	var ids []string
@@ -245,8 +245,7 @@ func (f *faults) fence() {
 
 // expel takes a member out of its group, which it learns from the coordinator's next answer.
 func (f *faults) expel() {
-	groups := []string{topics.GroupReference, topics.GroupStations, topics.GroupHours,
-		topics.GroupSessions, e2e.CountGroup}
+	groups := []string{topics.GroupTariffs, topics.GroupStations, e2e.CountGroup}
 	group := groups[f.rng.IntN(len(groups))]
 	f.admin(func(ctx context.Context, client *kgo.Client) error {
 		var members []kadm.DescribedGroupMember
@@ -279,7 +278,7 @@ func (f *faults) endAttempts() {
 // tooLarge makes the broker refuse all writes to some outputs and a changelog, until an operator
 // mends that. A restart does not, so an instance may end by itself, and is started again then.
 func (f *faults) tooLarge() {
-	names := []string{topics.SessionParts, topics.Table(topics.GroupHours), e2e.CountOutput}
+	names := []string{topics.Utilization, topics.Table(topics.TableHours), e2e.CountOutput}
 	set := func(op kadm.IncrementalOp, value *string) {
 		f.admin(func(ctx context.Context, client *kgo.Client) error {
 			altered, err := kadm.NewClient(client).AlterTopicConfigs(ctx, []kadm.AlterConfig{

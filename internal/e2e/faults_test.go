@@ -14,8 +14,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"chargestream/engine"
 	"chargestream/internal/e2e"
-	"chargestream/internal/engine"
 	"chargestream/internal/kafkatest"
 )
 
@@ -36,8 +36,8 @@ const (
 )
 
 // TestFaults runs two instances over the events of a simulated world, with all that is wrong in a
-// journal among them, while one thing after another goes wrong. Then it holds every record and
-// every row that came out against the journal.
+// journal among them, while one thing after another goes wrong. Then it compares every record and
+// every row that came out with the journal.
 func TestFaults(t *testing.T) {
 	seed := *faultSeed
 	if seed == 0 {

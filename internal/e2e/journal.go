@@ -10,7 +10,7 @@ import (
 
 	"chargestream"
 	"chargestream/codecs"
-	"chargestream/internal/engine"
+	"chargestream/engine"
 	"chargestream/internal/sim"
 	"chargestream/processors"
 	"chargestream/topics"
@@ -21,7 +21,7 @@ import (
 const (
 	badPerMille       = 10  // records that must become dead letters
 	astrayPerMille    = 20  // statuses and heartbeats that are put beside their key's partition
-	strayPerMille     = 5   // stations that only ever speak in other partitions than their key's
+	strayPerMille     = 5   // stations with all records in other partitions than their key's
 	againPerMille     = 3   // records that come twice
 	countPerMille     = 200 // records for Count
 	countBadPerMille  = 20  // of these: without a number, in the wrong place
@@ -68,8 +68,8 @@ func (c JournalConfig) World() sim.Config {
 
 // NewJournal makes the journal of a configuration: the same for the same.
 //
-// What is in the wrong partition comes home late, by as much as a fault lasts. So of the world's
-// own records only those are misplaced that no bill hangs on; the stations that are stray tell
+// A record in the wrong partition comes to its own late, by as much as a fault lasts. So of the
+// world's own records only those are misplaced on which no bill depends; the stray stations send
 // whole sessions in one record. Bills would be right in the end for others too, but by way of
 // corrections that a run without faults does not make.
 func NewJournal(c JournalConfig) (*Journal, error) {
@@ -110,7 +110,7 @@ func (j *journalist) world(e Entry) {
 	harmless := e.Topic == topics.StationStatus || e.Topic == topics.Heartbeats
 	astray := harmless && j.hit(astrayPerMille)
 	j.put(e, astray)
-	// One that came twice by two ways could not be told apart.
+	// Two copies that came by two ways could not be distinguished.
 	if j.hit(againPerMille) && !astray {
 		again := e
 		again.Again = true
@@ -137,20 +137,20 @@ func (j *journalist) addCount(arrival chargestream.Millis) {
 	j.put(e, j.hit(countBadPerMille))
 }
 
-// addStray adds all that a stray station ever says: a session, a status and a sample.
+// addStray adds all records of a stray station: a session, a status and a sample.
 func (j *journalist) addStray(arrival chargestream.Millis) {
 	id := chargestream.StationID("stray-" + strconv.Itoa(len(j.Stray)))
 	j.Stray = append(j.Stray, id)
-	say := func(topic, format string, args ...any) {
+	send := func(topic, format string, args ...any) {
 		j.put(Entry{Topic: topic, Key: string(id), Arrival: arrival,
 			Value: fmt.Appendf(nil, `{"station_id":%q,`+format+"}",
 				append([]any{id}, args...)...)}, true)
 	}
 	begin := arrival - chargestream.Hour
-	say(topics.ChargingSessions, `"session_id":"%s-s","user_id":"u","start_time":%q,"end_time":%q,`+
-		`"energy_kwh":%d.5`, id, begin, arrival, j.rng.IntN(40))
-	say(topics.StationStatus, `"timestamp":%q,"status":"Finishing"`, arrival)
-	say(topics.MeterValues, `"timestamp":%q,"power_w":%d`, arrival, j.rng.IntN(11_000))
+	send(topics.ChargingSessions, `"session_id":"%s-s","user_id":"u","start_time":%q,`+
+		`"end_time":%q,"energy_kwh":%d.5`, id, begin, arrival, j.rng.IntN(40))
+	send(topics.StationStatus, `"timestamp":%q,"status":"Finishing"`, arrival)
+	send(topics.MeterValues, `"timestamp":%q,"power_w":%d`, arrival, j.rng.IntN(11_000))
 }
 
 // badKind is one way in which a record can be wrong.

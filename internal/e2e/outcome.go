@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"chargestream"
+	"chargestream/billing"
 	"chargestream/codecs"
 	"chargestream/internal/oracle"
+	"chargestream/processors"
 	"chargestream/tables"
 )
 
@@ -34,19 +37,26 @@ func (o *Outcome) Plain() (*oracle.Expected, error) {
 }
 
 func (o *Outcome) readSessions(x *oracle.Expected) error {
-	for id, raw := range o.Sessions {
+	for key, raw := range o.Sessions {
+		station, id, ok := processors.ParseSessionKey(key)
+		if !ok {
+			return fmt.Errorf("session key %q has no station", key)
+		}
 		row, err := tables.DecodeSession(raw)
 		if err != nil {
-			return fmt.Errorf("session %q: %w", id, err)
+			return fmt.Errorf("session %q: %w", key, err)
 		}
-		v := row.State(chargestream.SessionID(id))
+		v := billing.State(id, station, row)
 		s := oracle.Session{Station: string(v.StationID), Connector: string(v.ConnectorID),
 			User: string(v.UserID), StartMs: int64(v.StartTime), EndMs: int64(v.EndTime),
 			HasEnd: v.EndTime != 0, HasEnergy: v.Energy != nil}
 		if v.Energy != nil {
 			s.EnergyWh = int64(*v.Energy)
 		}
-		x.Sessions[id] = s
+		if _, ok := x.Sessions[string(id)]; ok {
+			return fmt.Errorf("session %q is at two stations", id)
+		}
+		x.Sessions[string(id)] = s
 	}
 	return nil
 }
@@ -173,19 +183,31 @@ func (o *Outcome) readAnomalies(x *oracle.Expected) error {
 		if a.ClosedAt != 0 {
 			state = oracle.StateClosed
 		}
-		key := id
-		// A window tells which two sessions overlap, a station that its clock was ahead; what their
-		// bills are held for is told of each session besides.
-		if a.Kind == chargestream.AnomalyOverlap && a.Evidence["other_session_id"] != "" {
-			_, pair, _ := strings.Cut(id, "/")
-			first, second, _ := strings.Cut(pair, "/")
-			key = oracle.OverlapKey(first, second)
-		}
-		if a.Kind == chargestream.AnomalyClockSkew && a.SessionID == "" {
-			key = oracle.SkewKey(string(a.StationID), int64(a.OpenedAt))
+		key, form := anomalyKey(&a)
+		if id != form {
+			return fmt.Errorf("anomaly %q must have the key %q", id, form)
 		}
 		x.AddAnomaly(key, oracle.Anomaly{Count: 1, Kind: string(a.Kind),
 			Station: string(a.StationID), State: state})
 	}
 	return nil
+}
+
+// anomalyKey is the oracle's key of an anomaly, and the key that its record must have.
+//
+// A window reports which two sessions overlap, and a station that its clock was ahead. What holds
+// a bill is reported of its session besides, under the same kinds.
+func anomalyKey(a *chargestream.Anomaly) (key, form string) {
+	kind, station, session := string(a.Kind), string(a.StationID), string(a.SessionID)
+	form = kind + "/" + station + "/"
+	if a.Kind == chargestream.AnomalyClockSkew && session == "" {
+		return oracle.SkewKey(station, int64(a.OpenedAt)),
+			form + a.OpenedAt.Time().UTC().Format(time.DateOnly)
+	}
+	other := a.Evidence["other_session_id"]
+	if pair := form + other + "/" + session; a.Kind == chargestream.AnomalyOverlap &&
+		other != "" && a.AnomalyID == pair {
+		return oracle.OverlapKey(other, session), pair
+	}
+	return oracle.AnomalyKey(kind, session), form + session
 }

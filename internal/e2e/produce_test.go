@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"chargestream/engine"
 	"chargestream/internal/e2e"
-	"chargestream/internal/engine"
 	"chargestream/internal/kafkatest"
 	"chargestream/topics"
 )
@@ -25,13 +25,14 @@ const quickEvents = 6000
 func TestProduceErrors(t *testing.T) {
 	for name, codes := range map[string]map[string]*kerr.Error{
 		"passing": {
-			topics.SessionParts:             kerr.NotLeaderForPartition,
-			topics.Table(topics.GroupHours): kerr.NotEnoughReplicas,
-			e2e.CountOutput:                 kerr.RequestTimedOut, // and it is done all the same
+			topics.Utilization:                 kerr.NotLeaderForPartition,
+			topics.Table(topics.TableHours):    kerr.NotEnoughReplicas,
+			topics.Table(topics.TableStations): kerr.NotLeaderForPartition,
+			e2e.CountOutput:                    kerr.RequestTimedOut, // and it is done all the same
 		},
 		"fatal": {
-			topics.SessionParts:             kerr.InvalidProducerEpoch,
-			topics.Table(topics.GroupHours): kerr.InvalidProducerEpoch,
+			topics.Utilization:              kerr.InvalidProducerEpoch,
+			topics.Table(topics.TableHours): kerr.InvalidProducerEpoch,
 			e2e.CountOutput:                 kerr.InvalidProducerEpoch,
 		},
 	} {
@@ -46,13 +47,33 @@ func TestProduceErrors(t *testing.T) {
 			stop := runFleet(t, b, dir)
 			half := len(j.Entries) / 2
 			putEntries(t, b, j.Entries[:half])
+			awaitQuiet(t, b)
 			hit := refuse(t, b, codes)
 			putEntries(t, b, j.Entries[half:])
 			awaitHits(t, hit)
+			awaitQuiet(t, b)
 			stop()
 			settleAt(t, b, engine.ExactlyOnce, j.End, true, dir)
-			verify(t, b, j, reference)
+			r := verify(t, b, j, reference)
+			// Tasks begin with each instance, and after each error that ends an attempt.
+			begun := 2 * partitions
+			if name == "fatal" {
+				begun = 3 * partitions
+			}
+			if w := r.Work[topics.GroupStations]; w.Tasks < begun {
+				t.Errorf("%+v of stations, want %d tasks: this shows nothing", w, begun)
+			}
 		})
+	}
+}
+
+// awaitQuiet waits until everything is read and committed.
+func awaitQuiet(t *testing.T, b kafkatest.Broker) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := engine.Quiet(ctx, b.Addrs(), 20*time.Millisecond, fleet(true)...); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -70,8 +91,8 @@ func putEntries(t *testing.T, b kafkatest.Broker, entries []e2e.Entry) {
 	}
 }
 
-// refuse answers the next write to each topic with an error, and gives what tells, of each topic,
-// how often it did.
+// refuse answers the next write to each topic with an error, and gives for each topic a function
+// that counts how often it did.
 func refuse(t *testing.T, b kafkatest.Broker, codes map[string]*kerr.Error) map[string]func() int {
 	t.Helper()
 	hit := map[string]func() int{}

@@ -2,10 +2,11 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"chargestream/engine"
 	"chargestream/ingest"
-	"chargestream/internal/engine"
 	"chargestream/processors"
 	"chargestream/topics"
 )
@@ -23,6 +24,10 @@ type Report struct {
 	Accounts map[Place]*Account
 	// Records counts, for each topic, the records that were compared one by one.
 	Records map[string]int
+	// Work is what the tasks of each group did, by their accounts.
+	Work map[string]Work
+
+	compacts bool // the broker may have removed older rows from the changelogs
 }
 
 // Failed is the report in words, with the first most findings of each section; empty where all is
@@ -56,8 +61,7 @@ func Inputs() []string { return append(stationInputs(), CountInput) }
 
 // Outputs are the topics that the application writes, its tables excepted.
 func Outputs() []string {
-	return []string{topics.SessionParts, topics.HourParts, topics.Utilization, topics.Invoices,
-		topics.Anomalies, topics.DeadLetters}
+	return []string{topics.Utilization, topics.Invoices, topics.Anomalies, topics.DeadLetters}
 }
 
 // Topics are all that Verify reads besides those of the register.
@@ -78,16 +82,28 @@ func Fleet(partitions int32) []*engine.Processor {
 	return append(all, Count())
 }
 
-// Verify holds all that a fleet left in its topics against the journal that went in. An error means
-// that nothing can be said.
+// Verify compares all that a fleet left in its topics with the journal that went in. An error means
+// that nothing can be compared.
 //
-// Each check stands alone. The inputs and the dead letters are held against the journal. What Count
-// told is totally determined, and is counted anew. Each record of the application is held
-// against what the folds must have written in the order in which they say they folded, which is
-// checked to be one in which each record came once. At last the tables, and the last record of
-// each key, are held against the journal folded by one goroutine, in an order of its own.
+// Each check stands alone. The inputs and the dead letters are compared with the journal. What
+// Count sends is totally determined, and is counted anew. Each record of the application's outputs
+// and changelogs is compared with what its tasks must have written by the account of the
+// order in which they worked, which must have each record once. At last the tables, and the last
+// record of each key, are compared with the journal folded by one goroutine, in an order of its
+// own.
 func Verify(j *Journal, reference []ingest.Record, log Log, partitions int32) (*Report, error) {
-	r := &Report{Records: map[string]int{}}
+	return verify(j, reference, log, partitions, false)
+}
+
+// VerifyCompacted is Verify of a broker that compacts the changelogs while the test runs.
+func VerifyCompacted(j *Journal, reference []ingest.Record, log Log, partitions int32) (*Report,
+	error) {
+	return verify(j, reference, log, partitions, true)
+}
+
+func verify(j *Journal, reference []ingest.Record, log Log, partitions int32, compacts bool) (
+	*Report, error) {
+	r := &Report{Records: map[string]int{}, Work: map[string]Work{}, compacts: compacts}
 	for at, list := range log {
 		r.Records[at.Topic] += len(list)
 	}
@@ -112,10 +128,10 @@ func Verify(j *Journal, reference []ingest.Record, log Log, partitions int32) (*
 	return r, r.result(j, reference, log, partitions)
 }
 
-// rows holds a table against what it must be.
-func (r *Report) rows(group, by string, want map[string][]byte, log Log, partitions int32) {
-	table := topics.Table(group)
-	r.add(table+" "+by, CompareRows(table, want, log.Table(table, partitions)))
+// rows compares a table with what it must be.
+func (r *Report) rows(table, by string, want map[string][]byte, log Log, partitions int32) {
+	topic := topics.Table(table)
+	r.add(topic+" "+by, CompareRows(topic, want, log.Table(topic, partitions)))
 }
 
 // pick is the part of a log that is of some topics.
@@ -129,8 +145,18 @@ func (l Log) pick(partitions int32, names ...string) map[Place][]Record {
 	return part
 }
 
-// records holds every record of every output against what the processors must have written: for
-// each partition of an output the exact sequence of each of its writers.
+// withoutReserved leaves out the engine's own records.
+func withoutReserved(places map[Place][]Record) map[Place][]Record {
+	for at, list := range places {
+		places[at] = slices.DeleteFunc(slices.Clone(list), func(r Record) bool {
+			return engine.Reserved(r.Key)
+		})
+	}
+	return places
+}
+
+// records compares every record of every output and every changelog with what the processors must
+// have written: for each partition the exact sequence of each of its writers.
 func (r *Report) records(log Log, partitions int32) (stations *Replay, err error) {
 	want := map[string]map[Place][][]Record{}
 	for _, p := range processors.All(nil) {
@@ -141,9 +167,12 @@ func (r *Report) records(log Log, partitions int32) (stations *Replay, err error
 		if p.Group == topics.GroupStations {
 			stations = replay
 		}
-		r.add("folds of "+p.Group, replay.Findings)
-		r.rows(p.Group, "by its folds", replay.Rows, log, partitions)
-		r.add(topics.Table(p.Group)+" as it grew", replay.Changelog())
+		r.Work[p.Group] = replay.Work
+		r.add("account of "+p.Group, replay.Findings)
+		for _, t := range p.Tables {
+			r.rows(t.TableName(), "by its account", replay.Rows[t.TableName()], log, partitions)
+			r.add(t.Topic()+" as it grew", r.changelog(t.Topic(), replay, log, partitions))
+		}
 		for at, streams := range replay.Emitted {
 			if want[at.Topic] == nil {
 				want[at.Topic] = map[Place][][]Record{}
@@ -157,14 +186,31 @@ func (r *Report) records(log Log, partitions int32) (stations *Replay, err error
 	return stations, nil
 }
 
-// result holds the tables, and the last record of each key of the derived topics, against the
+// changelog compares a table's topic with the rows of each commit, in order.
+func (r *Report) changelog(topic string, replay *Replay, log Log, partitions int32) []Finding {
+	got := withoutReserved(log.pick(partitions, topic))
+	want := map[Place][][]Record{}
+	for p := range partitions {
+		at := Place{topic, p}
+		for _, rows := range replay.Changelogs[at] {
+			if r.compacts {
+				rows = Remaining(rows, got[at])
+			}
+			want[at] = append(want[at], rows)
+		}
+	}
+	return CompareAll(want, got)
+}
+
+// result compares the tables, and the last record of each key of the derived topics, with the
 // journal folded in memory.
 //
-// Records in a wrong partition are led home behind others, so a fact may be read after its moment
-// was billed. Then the documents of a session are more than in memory; what is live says the same.
+// Records in a wrong partition come to their own behind others, so a fact may be read after its
+// moment was billed. Then a session has more documents than in memory; its live invoice is the
+// same.
 //
-// Of anomalies those that were withdrawn are left out: whether one was told that never was hangs
-// on what was read first. The last word on it does not.
+// Withdrawn anomalies are left out: whether one was ever opened depends on what was read first. The
+// last state of the others does not.
 func (r *Report) result(j *Journal, reference []ingest.Record, log Log, partitions int32) error {
 	m, err := NewMemory(partitions, processors.All(nil)...)
 	if err != nil {
@@ -174,10 +220,11 @@ func (r *Report) result(j *Journal, reference []ingest.Record, log Log, partitio
 		return fmt.Errorf("fold the journal in memory: %w", err)
 	}
 	for _, p := range processors.All(nil) {
-		table := topics.Table(p.Group)
-		r.add(table+" by the journal", fairRows(p.Group,
-			CompareRows(table, m.Rows(p.Group), log.Table(table, partitions)),
-			m.Rows(p.Group), log.Table(table, partitions)))
+		for _, t := range p.Tables {
+			want, got := m.Rows(t.TableName()), log.Table(t.Topic(), partitions)
+			r.add(t.Topic()+" by the journal",
+				fairRows(t.TableName(), CompareRows(t.Topic(), want, got), want, got))
+		}
 	}
 	for _, topic := range []string{topics.Invoices, topics.Utilization, topics.Anomalies} {
 		want, got := m.Log.Table(topic, partitions), log.Table(topic, partitions)

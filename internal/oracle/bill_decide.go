@@ -10,7 +10,7 @@ type ruling struct {
 	startBy, endBy int64 // the arrivals of the decisions that set them
 	user           string
 	tariff         string // of a correction; a reprice after it ends it
-	repriceBy      int64
+	repriceBy      int64  // the arrival of the decision
 	cancelled      bool
 	released       map[string]bool // that hold no longer, for as long as they do not go away
 }
@@ -32,7 +32,7 @@ func (s *story) decide(d DecisionFact, known scene) {
 	case ActCancel:
 		r.cancelled = true
 	case ActReprice:
-		r.cancelled, r.tariff, r.repriceBy = false, "", d.ArrivalMs-graceMs
+		r.cancelled, r.tariff, r.repriceBy = false, "", d.ArrivalMs
 		s.seal = seal{}
 	}
 	r.named = append(r.named, d.ID)

@@ -58,9 +58,7 @@ func (s *story) lookup(startMs, atMs int64) terms {
 		return t
 	}
 	t.id = s.decided.tariff
-	t.tariff = s.version(t.id, startMs, func(arrivalMs int64) bool {
-		return arrivalMs+graceMs <= atMs
-	})
+	t.tariff = s.version(t.id, startMs, tariffsInEffect(atMs))
 	return t
 }
 
@@ -71,26 +69,32 @@ func (s *story) lookup(startMs, atMs int64) terms {
 func (s *story) fromRegistry(startMs, atMs int64) terms {
 	by := s.decided.repriceBy
 	if by != 0 {
-		if t := s.pick(startMs, by, func(ms int64) bool { return ms <= by }); t.tariff != nil {
+		if t := s.pick(startMs, by, by); t.tariff != nil {
 			return t
 		}
-	}
-	inEffect := func(ms int64) bool { return ms+graceMs <= atMs || ms <= by }
-	if by != 0 {
-		t := s.pick(startMs, by, inEffect)
-		if v := s.version(t.id, startMs, func(ms int64) bool { return ms <= by }); v != nil {
+		t := s.pick(startMs, by, atMs)
+		if v := s.version(t.id, startMs, tariffsInEffect(by)); v != nil {
 			t.tariff = v
 		}
 		return t
 	}
-	return s.pick(startMs, startMs, inEffect)
+	return s.pick(startMs, startMs, atMs)
 }
 
-func (s *story) pick(startMs, lastByMs int64, inEffect func(int64) bool) terms {
+// tariffDelayMs is how long after its arrival a tariff counts. An entry of the registry counts at
+// once.
+const tariffDelayMs = 2 * minuteMs
+
+// tariffsInEffect tells which records of tariffs count at a moment, by their arrivals.
+func tariffsInEffect(atMs int64) func(int64) bool {
+	return func(arrivalMs int64) bool { return arrivalMs+tariffDelayMs <= atMs }
+}
+
+func (s *story) pick(startMs, lastByMs, atMs int64) terms {
 	var t terms
 	for i := range s.facts.Registry {
 		e := &s.facts.Registry[i]
-		if inEffect(e.ArrivalMs) && (t.entry == nil || e.ArrivalMs <= lastByMs) {
+		if e.ArrivalMs <= atMs && (t.entry == nil || e.ArrivalMs <= lastByMs) {
 			t.entry = e
 		}
 	}
@@ -98,7 +102,7 @@ func (s *story) pick(startMs, lastByMs int64, inEffect func(int64) bool) terms {
 		return t
 	}
 	t.id = t.entry.Tariff
-	t.tariff = s.version(t.id, startMs, inEffect)
+	t.tariff = s.version(t.id, startMs, tariffsInEffect(atMs))
 	return t
 }
 

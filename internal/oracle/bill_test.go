@@ -177,9 +177,9 @@ func tellingsOfTerms() []telling {
 			f.Samples = append(f.Samples, sample("12:59", -1, 10000))
 			f.Samples[0].ArrivalMs = clock("15:00")
 		}, []string{plain}},
-		{"a tariff in time", func(f *Facts) { again(f, "13:00", doubleRate, 0) },
+		{"a tariff in time", func(f *Facts) { again(f, "13:08", doubleRate, 0) },
 			[]string{"13:10 issued 720"}},
-		{"a tariff a second too late", func(f *Facts) { again(f, "13:00:01", doubleRate, 0) },
+		{"a tariff a second too late", func(f *Facts) { again(f, "13:08:01", doubleRate, 0) },
 			[]string{plain}},
 		{"a version from the start on", func(f *Facts) {
 			v := &f.Tariffs[0].Versions
@@ -421,7 +421,7 @@ func tellingsOfDecisions() []telling {
 			f.Decisions = []DecisionFact{decision("14:00", "d", ActReprice)}
 		}, []string{"13:10 issued 360", "14:00 credits 0 -360", "14:00 issued 720"}},
 		{"reprice too soon", func(f *Facts) {
-			f.Tariffs = append(f.Tariffs, TariffFact{ID: "t", ArrivalMs: clock("13:50:01"),
+			f.Tariffs = append(f.Tariffs, TariffFact{ID: "t", ArrivalMs: clock("13:58:01"),
 				Versions: []TariffVersion{{0, []byte(doubleRate)}}})
 			f.Decisions = []DecisionFact{decision("14:00", "d", ActReprice)}
 		}, []string{"13:10 issued 360", "14:00 credits 0 -360", "14:00 issued 360"}},
@@ -467,7 +467,7 @@ func tellingsOfCorrections() []telling {
 		}, []string{"13:10 held stop_without_start,unknown_user 0", "14:00 credits 0 0",
 			"14:00 issued 360"}},
 		{"another tariff", func(f *Facts) {
-			for _, arrival := range []string{"13:50", "13:50:01"} {
+			for _, arrival := range []string{"13:58", "13:58:01"} {
 				f.Tariffs = append(f.Tariffs, TariffFact{ID: "u", ArrivalMs: clock(arrival),
 					Versions: []TariffVersion{{0, []byte(doubleRate)}}})
 			}

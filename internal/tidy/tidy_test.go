@@ -33,7 +33,7 @@ func clean() files {
 		"logo.png":           "\x89PNG\x00" + "/wo" + "rk/",
 		".git/config":        "/wo" + "rk/",
 		"tables/testdata/in": "TO" + "DO is data here\n",
-		"internal/engine/engine.go": "// Package engine holds parameters and workstations.\n" +
+		"engine/engine.go": "// Package engine holds parameters and workstations.\n" +
 			"package engine\n",
 		"processors/processors.go": "// Package processors is graphs.\npackage processors\n",
 	}
@@ -117,7 +117,7 @@ func planFaults() []fault {
 		{"topics import codecs",
 			files{"topics/a.go": source("topics", "chargestream/codecs")}, nil},
 		{"tables import the engine",
-			files{"tables/a.go": source("tables", "chargestream/internal/engine")},
+			files{"tables/a.go": source("tables", "chargestream/engine")},
 			[]string{"tables/a.go:3 import"}},
 		{"tables import goka", files{"tables/a.go": source("tables", "github.com/lovoo/goka")},
 			[]string{"tables/a.go:3 import"}},
@@ -133,8 +133,18 @@ func planFaults() []fault {
 		{"tables import a module that nobody named",
 			files{"tables/a.go": source("tables", "example.org/decimal")},
 			[]string{"tables/a.go:3 import"}},
-		{"tables import currency",
-			files{"tables/a.go": source("tables", "github.com/bojanz/currency")}, nil},
+		{"tables import what billing may", files{"tables/a.go": source("tables",
+			"github.com/bojanz/currency")}, []string{"tables/a.go:3 import"}},
+		{"billing imports currency", files{"billing/a.go": "// Package billing bills.\n" +
+			source("billing", "github.com/bojanz/currency")}, nil},
+		{"billing imports the engine", files{"billing/a.go": "// Package billing bills.\n" +
+			source("billing", "chargestream/engine")}, []string{"billing/a.go:4 import"}},
+		{"tables import billing", files{"tables/a.go": source("tables", "chargestream/billing")},
+			[]string{"tables/a.go:3 import"}},
+		{"reconcile imports the engine", files{"reconcile/a.go": "// Package reconcile adds.\n" +
+			source("reconcile", "chargestream/engine")}, []string{"reconcile/a.go:4 import"}},
+		{"the room within reconcile does", files{"reconcile/source/a.go": "// Package source " +
+			"reads.\n" + source("source", "chargestream/engine")}, nil},
 		{"tests of tables open files", files{"tables/a_test.go": source("tables", "os")}, nil},
 		{"tests of tables use the simulator",
 			files{"tables/a_test.go": source("tables", "chargestream/internal/sim")}, nil},
@@ -160,8 +170,13 @@ func planFaults() []fault {
 			files{"benchmarks/a.go": source("benchmarks", "chargestream/cmd/x")},
 			[]string{"benchmarks/a.go:3 import"}},
 		{"engine imports topics",
-			files{"internal/engine/a.go": source("engine", "chargestream/topics")},
-			[]string{"internal/engine/a.go:3 import"}},
+			files{"engine/a.go": source("engine", "chargestream/topics")},
+			[]string{"engine/a.go:3 import"}},
+		{"a room within a pure room", files{"reconcile/source/a.go": "// Package source reads.\n" +
+			source("source", "github.com/twmb/franz-go/pkg/kgo")}, nil},
+		{"the pure room around it", files{"reconcile/a.go": "// Package reconcile compares.\n" +
+			source("reconcile", "chargestream/reconcile/source")},
+			[]string{"reconcile/a.go:4 import"}},
 		{"oracle imports the root", files{"internal/oracle/a.go": "// Package oracle checks.\n" +
 			source("oracle", "chargestream")}, []string{"internal/oracle/a.go:4 import"}},
 		{"a room without a plan",
@@ -174,11 +189,11 @@ func planFaults() []fault {
 			[]string{"codecs/a_test.go:5 clock"}},
 		{"the wall clock right of the broker line", files{"ingest/a.go": "package ingest\n\n" +
 			"import \"time\"\n\nvar at = time.Now()\n"}, nil},
-		{"charging words in the engine", files{"internal/engine/a.go": "package engine\n\n" +
+		{"charging words in the engine", files{"engine/a.go": "package engine\n\n" +
 			"// The session of a consumer group has parameters.\nvar stationID int\n\n" +
 			"// Meters count kWh.\nvar KWHTotal, sumKWh int\n"},
-			[]string{"internal/engine/a.go:4 vocabulary", "internal/engine/a.go:6 vocabulary",
-				"internal/engine/a.go:6 vocabulary", "internal/engine/a.go:7 vocabulary"}},
+			[]string{"engine/a.go:4 vocabulary", "engine/a.go:6 vocabulary",
+				"engine/a.go:6 vocabulary", "engine/a.go:7 vocabulary"}},
 	}
 }
 
@@ -287,6 +302,9 @@ func habitFaults() []fault {
 		{"a float for energy",
 			files{"codecs/a.go": "package codecs\n\ntype a struct{ e float64 }\n"},
 			[]string{"codecs/a.go:3 float"}},
+		{"a float for money", files{"billing/a.go": "// Package billing bills.\n" +
+			"package billing\n\ntype a struct{ e float64 }\n"},
+			[]string{"billing/a.go:4 float"}},
 		{"a float read from text", files{"tables/a.go": body("tables", `"strconv"`,
 			"\tprintln(strconv.ParseFloat(\"1\", 64))\n")}, []string{"tables/a.go:6 float"}},
 		{"a float for a place", files{"station.go": "package chargestream\n\ntype a struct {\n" +
@@ -294,6 +312,9 @@ func habitFaults() []fault {
 		{"a float right of the fold", files{"web/a.go": "package web\n\nvar a float64\n"}, nil},
 		{"a panic", files{"codecs/a.go": "package codecs\n\nfunc f() {\n\tpanic(\"bad\")\n}\n"},
 			[]string{"codecs/a.go:4 panic"}},
+		{"a panic over a bill", files{"billing/a.go": "// Package billing bills.\n" +
+			"package billing\n\nfunc f() {\n\tpanic(\"bad\")\n}\n"},
+			[]string{"billing/a.go:5 panic"}},
 		{"a panic that is explained", files{"codecs/a.go": "package codecs\n\nfunc f() {\n" +
 			"\t// The caller has checked the length, so that this\n\t// cannot be.\n" +
 			"\tpanic(\"bad\")\n}\n"}, nil},

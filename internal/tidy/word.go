@@ -67,7 +67,7 @@ func checkVocabulary(t *tree) []Finding {
 	var findings []Finding
 	words := chargingWords()
 	for _, s := range t.sources {
-		if s.room != "internal/engine" {
+		if s.room != "engine" {
 			continue
 		}
 		number := 0

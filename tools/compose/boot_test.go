@@ -82,7 +82,7 @@ func remap(t *testing.T, properties map[string]string) string {
 	return addresses[properties["inter.broker.listener.name"]]
 }
 
-// free is an address that nobody listens on.
+// free is an address on which no process listens.
 func free(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -133,7 +133,7 @@ func start(ctx context.Context, t *testing.T, file string) {
 	})
 }
 
-// await returns when somebody listens on the address.
+// await returns when a process listens on the address.
 func await(ctx context.Context, t *testing.T, address string) {
 	t.Helper()
 	var dialer net.Dialer

@@ -61,7 +61,7 @@ func Properties(service types.ServiceConfig) (map[string]string, error) {
 			continue
 		}
 		if value == nil {
-			return nil, fmt.Errorf("%s has no value: whoever starts it would give one", name)
+			return nil, fmt.Errorf("%s has no value: it would be that of the caller", name)
 		}
 		properties[propertyName(rest)] = *value
 	}

@@ -194,7 +194,7 @@ func TestHealthAndOrder(t *testing.T) {
 	}
 }
 
-// TestDockerfile holds what an image needs that is built and run where nobody looks.
+// TestDockerfile holds what an image needs that is built and run without supervision.
 func TestDockerfile(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
 	if err != nil {

@@ -1,0 +1,167 @@
+package tables
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"chargestream"
+	"chargestream/codecs"
+)
+
+// Bounds of a row of reference data. Nothing old is ever dropped, as old invoices are computed
+// again from it: a record that would break a bound is refused, and the last revision stays.
+const (
+	// ReferenceBytesMax bounds the row: half of what a broker takes as one record by default.
+	ReferenceBytesMax = 512 << 10
+	// ReferenceRevisionsMax bounds the list: a revision a day for almost three years.
+	ReferenceRevisionsMax = 1000
+)
+
+// Versions of the rows of reference data as they are written.
+const (
+	registryVersion = 1
+	tariffVersion   = 1
+)
+
+// Errors of Registry.Add and Tariff.Add: the bound that a revision would break.
+var (
+	ErrReferenceBytes     = errors.New("the history would be too large")
+	ErrReferenceRevisions = errors.New("the history has as many revisions as it may have")
+)
+
+// Registry is the row of the registry table: the history of a station's entry in the registry, in
+// the order in which the entries were read, which is that of the log. An entry counts from the
+// record after it.
+type Registry struct{ Revisions []RegistryRevision }
+
+// RegistryRevision is an entry of the registry from its arrival on, until the next revision.
+type RegistryRevision struct {
+	Arrival chargestream.Millis       // never before that of the revision before
+	Info    *chargestream.StationInfo // nil: there is no entry
+}
+
+// Add adds an entry of the registry, nil for none, and reports whether the row changed: an entry
+// that says the same as the last one adds nothing. An error wraps ErrReferenceBytes or
+// ErrReferenceRevisions, and the row is as it was.
+func (r *Registry) Add(arrival chargestream.Millis, info *chargestream.StationInfo) (bool, error) {
+	last := RegistryRevision{}
+	if n := len(r.Revisions); n > 0 {
+		last = r.Revisions[n-1]
+	}
+	text := textOf(info)
+	if textOf(last.Info) == text {
+		return false, nil
+	}
+	if err := checkRevisions(len(r.Revisions)); err != nil {
+		return false, err
+	}
+	more := Registry{Revisions: append(slices.Clip(r.Revisions),
+		RegistryRevision{Arrival: max(arrival, last.Arrival), Info: info})}
+	if len(r.Revisions) > 0 || len(text) > ReferenceBytesMax/2 { // else it cannot be too large
+		if err := checkBytes(len(more.Append(nil))); err != nil {
+			return false, err
+		}
+	}
+	*r = more
+	return true, nil
+}
+
+func checkRevisions(n int) error {
+	if n >= ReferenceRevisionsMax {
+		return fmt.Errorf("%w: %d", ErrReferenceRevisions, ReferenceRevisionsMax)
+	}
+	return nil
+}
+
+func checkBytes(n int) error {
+	if n > ReferenceBytesMax {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrReferenceBytes, n, ReferenceBytesMax)
+	}
+	return nil
+}
+
+// First is the history as it was when it had so many revisions.
+func (r *Registry) First(revisions int) *Registry {
+	return &Registry{Revisions: r.Revisions[:min(revisions, len(r.Revisions))]}
+}
+
+// At is the entry of the registry for a session that began at start, as it is known at now: the
+// last revision that arrived by start; where there was no entry then, the first one that arrived
+// later; nil where there is none.
+func (r *Registry) At(start, now chargestream.Millis) *chargestream.StationInfo {
+	if info := r.By(start); info != nil {
+		return info
+	}
+	for i := range r.Revisions {
+		rev := &r.Revisions[i]
+		replaced := i+1 < len(r.Revisions) && r.Revisions[i+1].Arrival == rev.Arrival
+		if rev.Arrival > now {
+			break
+		}
+		if rev.Arrival > start && rev.Info != nil && !replaced {
+			return rev.Info
+		}
+	}
+	return nil
+}
+
+// By is the last entry of the registry that arrived by a moment; nil for none.
+func (r *Registry) By(at chargestream.Millis) *chargestream.StationInfo {
+	for i := len(r.Revisions) - 1; i >= 0; i-- {
+		if r.Revisions[i].Arrival <= at {
+			return r.Revisions[i].Info
+		}
+	}
+	return nil
+}
+
+// Append appends the row to buf; docs/format/registry.md draws it. An entry is JSON within the
+// row, so that a field more makes no new version.
+func (r *Registry) Append(buf []byte) []byte {
+	w := codecs.NewWriter(buf, codecs.KindRegistry, registryVersion)
+	w.Uint(uint64(len(r.Revisions)))
+	before := chargestream.Millis(0)
+	for i := range r.Revisions {
+		w.Int(int64(r.Revisions[i].Arrival - before))
+		w.Text(textOf(r.Revisions[i].Info))
+		before = r.Revisions[i].Arrival
+	}
+	return w.Bytes()
+}
+
+// DecodeRegistry reads what Append wrote.
+func DecodeRegistry(row []byte) (*Registry, error) {
+	r, err := codecs.NewReader(row, codecs.KindRegistry, registryVersion)
+	if err != nil {
+		return nil, err
+	}
+	registry, arrival := &Registry{}, chargestream.Millis(0)
+	for range r.Count() {
+		arrival += chargestream.Millis(r.Int())
+		rev := RegistryRevision{Arrival: arrival}
+		if text := r.Text(); text != "" {
+			if err := json.Unmarshal([]byte(text), &rev.Info); err != nil {
+				return nil, fmt.Errorf("%w: entry: %w", codecs.ErrCorrupt, err)
+			}
+			if rev.Info == nil {
+				return nil, fmt.Errorf("%w: entry: null", codecs.ErrCorrupt)
+			}
+		}
+		registry.Revisions = append(registry.Revisions, rev)
+	}
+	return registry, r.Close()
+}
+
+// textOf is an entry of the registry as JSON; empty for none.
+func textOf(info *chargestream.StationInfo) string {
+	if info == nil {
+		return ""
+	}
+	text, err := json.Marshal(info)
+	if err != nil {
+		return "" // no number of an entry that was read is infinite, and nothing else fails
+	}
+	return string(text)
+}
