@@ -87,7 +87,7 @@ func (k *known) times(e chargestream.Evidence) {
 	}
 }
 
-// nobody tells whether a user id names nobody who could pay. Stations send such words where
+// nobody reports whether a user id names no one who could pay. Stations send such words where
 // charging is free, or where the reader has failed.
 func nobody(user chargestream.UserID) bool {
 	switch text := strings.ToLower(strings.TrimSpace(string(user))); text {

@@ -176,7 +176,7 @@ func (b *biller) bookingDate(at chargestream.Millis) string {
 	return t.Format(time.DateOnly)
 }
 
-// due tells whether a document is due with what is known.
+// due reports whether a document is due with what is known.
 func (k *known) due() bool {
 	switch {
 	case k.start != nil && k.end != nil:
@@ -221,7 +221,7 @@ func (k *known) correct(c *chargestream.Correction) {
 	}
 }
 
-// decide applies the decisions that arrived by a moment and tells those of the moment itself that
+// decide applies the decisions that arrived by a moment and names those of the moment itself that
 // release something.
 func (b *biller) decide(at chargestream.Millis) []*tables.Decision {
 	var fresh []*tables.Decision

@@ -115,7 +115,7 @@ func (b *biller) findOrigin(k *known) error {
 // a timestamp of their own.
 const endTolerance = chargestream.Minute
 
-// sameEnd tells whether two ends bill the same.
+// sameEnd reports whether two ends bill the same.
 func sameEnd(a, b *tables.End) bool {
 	apart := max(a.At, b.At) - min(a.At, b.At)
 	return apart <= endTolerance && lattice.CompareOptional(a.Energy, b.Energy) == 0 &&

@@ -71,12 +71,12 @@ func joinQuarters(lists ...[]tables.Quarter) []tables.Quarter {
 	return joined
 }
 
-// within tells whether a reading is one of the session.
+// within reports whether a reading is one of the session.
 func (m *meter) within(r tables.Reading) bool {
 	return r.At != 0 && (m.start == nil || r.At >= m.start.At) && (m.end == nil || r.At <= m.end.At)
 }
 
-// holds tells whether a quarter hour lies in the session as a whole.
+// holds reports whether a quarter hour lies in the session as a whole.
 func (m *meter) holds(q *tables.Quarter) bool {
 	return m.start != nil && m.end != nil && m.start.At <= q.Start &&
 		q.Start+chargestream.Quarter <= m.end.At
@@ -121,7 +121,7 @@ func (m *meter) readingsOf(list []tables.Reading, q *tables.Quarter) []tables.Re
 	return list
 }
 
-// energy tells what the session delivered (docs/decisions/0010, Energy).
+// energy is what the session delivered (docs/decisions/0010, Energy).
 func (m *meter) energy() energy {
 	e := m.registers()
 	if m.end == nil || m.end.Energy == nil {
@@ -139,7 +139,7 @@ func (m *meter) energy() energy {
 	return e
 }
 
-// registers tells the energy by the registers alone.
+// registers is the energy by the registers alone.
 func (m *meter) registers() energy {
 	list := m.readings()
 	var e energy
@@ -204,7 +204,7 @@ func (e *energy) follow(first chargestream.WattHours, list []tables.Reading, end
 	}
 }
 
-// relative tells whether samples count from the session's start, while the register at the start
+// relative reports whether samples count from the session's start, while the register at the start
 // is that of the meter's life.
 func relative(start chargestream.WattHours, list []tables.Reading) bool {
 	return start > 0 && !slices.ContainsFunc(list, func(r tables.Reading) bool {
@@ -212,7 +212,7 @@ func relative(start chargestream.WattHours, list []tables.Reading) bool {
 	})
 }
 
-// implausible tells whether a reading is more than was delivered since a start at zero.
+// implausible reports whether a reading is more than was delivered since a start at zero.
 func (m *meter) implausible(r tables.Reading) bool {
 	return m.rating > 0 && r.Energy > deliverable(m.rating, r.At-m.start.At)
 }

@@ -136,7 +136,7 @@ func (k *known) reports() []tables.Transition {
 	return list
 }
 
-// parks tells whether the vehicle parks in a minute, or a part of one.
+// parks reports whether the vehicle parks in a minute, or a part of one.
 func parks(report *tables.Transition, power minutePower, whole bool) bool {
 	if whole && power.charging {
 		return false
@@ -170,7 +170,7 @@ func (p *powerMinutes) at(minute chargestream.Millis) minutePower {
 	return p.minutes[i]
 }
 
-// power tells the power of each minute from start to end.
+// power is the power of each minute from start to end.
 func (k *known) power() *powerMinutes {
 	p := &powerMinutes{first: k.start.At.Truncate(chargestream.Minute)}
 	n := int(

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"chargestream/benchmarks/internal/harness"
+	"chargestream/internal/kafkatest"
 )
 
 const (
@@ -53,7 +53,7 @@ func (r *run) brokerPart(ctx context.Context) error {
 		return err
 	}
 	to := from + brokerWindow
-	if err := harness.Pause(ctx, to-s.watch.now()); err != nil {
+	if err := kafkatest.Pause(ctx, to-s.watch.now()); err != nil {
 		return err
 	}
 	partitions, pings := s.watch.lists()
@@ -86,7 +86,7 @@ func (r *run) restartBroker(ctx context.Context, s *scene, b *brokerResult) (tim
 		return 0, err
 	}
 	b.Stopped = s.watch.now() - began
-	if err := harness.Pause(ctx, brokerDown); err != nil {
+	if err := kafkatest.Pause(ctx, brokerDown); err != nil {
 		return 0, err
 	}
 	if err := r.broker.Start(); err != nil {

@@ -11,8 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
-	"chargestream/benchmarks/internal/harness"
 	"chargestream/engine"
+	"chargestream/internal/kafkatest"
 )
 
 const (
@@ -198,7 +198,7 @@ func (r *run) foldAwait(ctx context.Context, p *process, f *foldResult, group,
 				return fmt.Errorf("%d of %d events were committed (%v, %v): %s", last, f.Events,
 					err, p.Signal(syscall.SIGKILL), p.Tail())
 			}
-			if err := harness.Pause(ctx, foldLook); err != nil {
+			if err := kafkatest.Pause(ctx, foldLook); err != nil {
 				return err
 			}
 		}

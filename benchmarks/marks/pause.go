@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"chargestream/benchmarks/internal/harness"
+	"chargestream/internal/kafkatest"
 )
 
 const partPause = "pause"
@@ -115,7 +115,7 @@ func (r *run) pauseOnce(ctx context.Context, name, kind string) ([]*pauseResult,
 		if err := step.do(s); err != nil {
 			return nil, err
 		}
-		if err := harness.Pause(ctx, step.window); err != nil {
+		if err := kafkatest.Pause(ctx, step.window); err != nil {
 			return nil, err
 		}
 		if step.name == "C leaves" {

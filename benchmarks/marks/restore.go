@@ -13,8 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"chargestream/benchmarks/internal/harness"
 	"chargestream/engine"
+	"chargestream/internal/kafkatest"
 )
 
 const (
@@ -221,7 +221,7 @@ func (r *run) awaitCommitted(ctx context.Context, group string, want int64) erro
 			if err == nil && n == want {
 				return nil
 			}
-			if err := harness.Pause(ctx, foldLook); err != nil {
+			if err := kafkatest.Pause(ctx, foldLook); err != nil {
 				return fmt.Errorf("%d of %d probes are committed: %w", n, want, err)
 			}
 		}

@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"time"
 
-	"chargestream/benchmarks/internal/harness"
 	"chargestream/engine"
+	"chargestream/internal/kafkatest"
 )
 
 const (
@@ -109,9 +109,9 @@ func (s *scene) awaitOwners(ctx context.Context, n int) error {
 			all += partitions
 		}
 		if len(owners) == n && all == pausePartitions {
-			return harness.Pause(ctx, settle)
+			return kafkatest.Pause(ctx, settle)
 		}
-		if err := harness.Pause(ctx, foldLook); err != nil {
+		if err := kafkatest.Pause(ctx, foldLook); err != nil {
 			return fmt.Errorf("owners are %v: %w: %s", owners, err, s.tails())
 		}
 	}
@@ -159,7 +159,7 @@ func (s *scene) end(ctx context.Context) (outcome, error) {
 			err = errors.Join(err, wrong)
 			break
 		}
-		err = harness.Pause(ctx, foldLook)
+		err = kafkatest.Pause(ctx, foldLook)
 	}
 	s.checkAlive()
 	for instance := range s.children {

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"chargestream/benchmarks/internal/harness"
+	"chargestream/internal/kafkatest"
 	"chargestream/topics"
 )
 
@@ -55,7 +56,7 @@ func (s *stage) watchCommits(group string) func() (float64, error) {
 				if n, err := committed(ctx, adm, group); err == nil {
 					seen.add(n, time.Now())
 				}
-				if harness.Pause(ctx, commitLook) != nil {
+				if kafkatest.Pause(ctx, commitLook) != nil {
 					return nil
 				}
 			}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chargestream/benchmarks/internal/harness"
+	"chargestream/internal/kafkatest"
 )
 
 const (
@@ -73,7 +74,7 @@ func awaitReadyz(ctx context.Context, c *child, address string) error {
 		if c.Ended() {
 			return errors.New("it ended before it was ready")
 		}
-		if err := harness.Pause(ctx, readyLook); err != nil {
+		if err := kafkatest.Pause(ctx, readyLook); err != nil {
 			return fmt.Errorf("it is not ready: %w", err)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream"
-	"chargestream/benchmarks/internal/harness"
 	"chargestream/codecs"
+	"chargestream/internal/kafkatest"
 	"chargestream/topics"
 )
 
@@ -102,7 +102,7 @@ func (s *sender) send(ctx context.Context, rate int, span time.Duration) error {
 		if err := errors.Join(s.failed.err(), s.events.err()); err != nil {
 			return err
 		}
-		if err := harness.Pause(ctx, senderEvery); err != nil {
+		if err := kafkatest.Pause(ctx, senderEvery); err != nil {
 			return err
 		}
 	}
@@ -151,7 +151,7 @@ func (s *sender) await(ctx context.Context, atMost time.Duration) (time.Time, er
 		if s.events.left() == 0 || now.After(until) || s.failed.err() != nil {
 			return now, nil
 		}
-		if err := harness.Pause(ctx, latencyLook); err != nil {
+		if err := kafkatest.Pause(ctx, latencyLook); err != nil {
 			return now, err
 		}
 	}

@@ -78,7 +78,7 @@ func (p part) each(
 			continue
 		}
 		if answer.visible < p.end {
-			if err := pause(ctx, fetchWait); err != nil {
+			if err := Pause(ctx, fetchWait); err != nil {
 				return fmt.Errorf("read %s/%d: open transaction at %d, end %d: %w",
 					p.topic, p.partition, answer.visible, p.end, err)
 			}
@@ -92,8 +92,8 @@ func (p part) each(
 	return nil
 }
 
-// pause waits for d, or returns the context's error.
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits for d, or returns the context's error.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -145,7 +145,7 @@ func (k *Kafka) AwaitPort(ctx context.Context) error {
 		if err == nil {
 			return conn.Close()
 		}
-		if err := Pause(ctx, brokerLook); err != nil {
+		if err := kafkatest.Pause(ctx, brokerLook); err != nil {
 			return err
 		}
 		if k.Process.Ended() {
@@ -172,7 +172,7 @@ func (k *Kafka) AwaitServing(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return fmt.Errorf("wait for the broker: %w", err)
 			}
-			if err := Pause(ctx, brokerLook); err != nil {
+			if err := kafkatest.Pause(ctx, brokerLook); err != nil {
 				return err
 			}
 		}
@@ -205,21 +205,9 @@ func CreateTopic(ctx context.Context, addr, name string, partitions int32, clean
 				len(meta.Topics[name].Partitions) == int(partitions) {
 				return nil
 			}
-			if err := Pause(ctx, metadataAge); err != nil {
+			if err := kafkatest.Pause(ctx, metadataAge); err != nil {
 				return err
 			}
 		}
 	})
-}
-
-// Pause waits for a while, or returns the context's error.
-func Pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
