@@ -148,13 +148,12 @@ func (p *pump) Fold(event chargestream.Event, arrival chargestream.Millis) error
 		return err
 	}
 	for _, id := range sorted(behind) {
-		if err := p.Station.FlushOpen(p.Rows, id, p.Sessions[id]); err != nil {
-			return err
-		}
-		bill, err := p.billed(id).Restate(behind[id])
+		billed := p.billed(id)
+		bill, err := billed.Restate(behind[id])
 		if err != nil {
 			return err
 		}
+		p.Sessions[id].Marks = billed.Row.Marks
 		if len(bill.Documents) > 0 && p.restated != nil {
 			p.restated(id)
 		}
@@ -214,13 +213,12 @@ func (p *pump) Fire(now chargestream.Millis) error {
 			}
 			continue
 		}
-		if err := p.Station.FlushOpen(p.Rows, t.session, p.Sessions[t.session]); err != nil {
-			return err
-		}
-		bill, err := p.billed(t.session).Bill(now)
+		billed := p.billed(t.session)
+		bill, err := billed.Bill(now)
 		if err != nil {
 			return err
 		}
+		p.Sessions[t.session].Marks = billed.Row.Marks
 		if due := p.Sessions[t.session].NextDue(); due != 0 && due <= now {
 			return fmt.Errorf("session %q is due at %s after it was billed at %s", t.session, due,
 				now)

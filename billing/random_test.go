@@ -11,6 +11,7 @@ import (
 	"chargestream"
 	"chargestream/billing"
 	"chargestream/internal/tabletest"
+	"chargestream/tables"
 )
 
 const (
@@ -127,10 +128,17 @@ func (c *charging) session(t failer, book billing.Book) *billing.Session {
 	return billedOf(rows, "s", book)
 }
 
-// billedOf is a session of rows with all that its bills are made of.
+// billedOf is a session of rows with all that its bills are made of. The Marks of its Row are to be
+// kept.
 func billedOf(rows *tabletest.Rows, id chargestream.SessionID, book billing.Book) *billing.Session {
-	return &billing.Session{ID: id, Station: tabletest.Station, Row: rows.Sessions[id],
-		Hours: rows.PeekHour, Book: book}
+	open := rows.Station.OpenQuarters(id, rows.Sessions[id])
+	row := rows.Sessions[id].With(id, open)
+	return &billing.Session{ID: id, Station: tabletest.Station, Row: row,
+		Hours: func(connector chargestream.ConnectorID, start chargestream.Millis) (*tables.Hour,
+			error) {
+			h, err := rows.PeekHour(connector, start)
+			return h.With(connector, start, open), err
+		}, Book: book}
 }
 
 // historyOf is the list of a session's invoices by all that happened.

@@ -249,10 +249,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	for round := range uint64(12) {
 		r := rand.New(rand.NewPCG(s, round))
 		list := randomRecords(r, 10+r.IntN(150))
-		// A bill merges the quarter hour that is still open into rows early, so rows are compared
-		// when none is open.
-		closed := lastArrival(list).Truncate(chargestream.Hour) + 2*chargestream.Hour
-		for _, end := range []chargestream.Millis{closed, begin + 30*chargestream.Day} {
+		for _, end := range []chargestream.Millis{lastArrival(list), begin + 30*chargestream.Day} {
 			want := run(t, list, end)
 			shuffled := slices.Concat(list, list[:r.IntN(len(list))])
 			r.Shuffle(

@@ -69,20 +69,26 @@ func (r *stationRows) peekHour(connector chargestream.ConnectorID, start charges
 	return &row.Hour, nil
 }
 
-// billed is a session with all that its bills are made of.
-func (r *stationRows) billed(id chargestream.SessionID, row *tables.Session) *billing.Session {
-	return &billing.Session{ID: id, Station: r.station, Row: row, Hours: r.peekHour,
+// billed is a session with all that its bills are made of. The Marks of its Row are to be kept.
+func (r *stationRows) billed(id chargestream.SessionID, row *tables.Session) (*billing.Session,
+	error) {
+	s := &billing.Session{ID: id, Station: r.station, Row: row, Hours: r.peekHour,
 		Book: &book{ctx: r.ctx, f: r.f}}
-}
-
-// flushOpen adds the samples of the station's open quarter hours that may matter to a session to
-// its rows, before it is billed.
-func (r *stationRows) flushOpen(id chargestream.SessionID, row *tables.Session) error {
 	station, err := r.f.stations.Get(r.ctx, string(r.station))
 	if err != nil || station == nil {
-		return err
+		return s, err
 	}
-	return station.FlushOpen(r, id, row)
+	open := station.OpenQuarters(id, row)
+	if len(open) == 0 {
+		return s, nil
+	}
+	s.Row = row.With(id, open)
+	s.Hours = func(connector chargestream.ConnectorID, start chargestream.Millis) (*tables.Hour,
+		error) {
+		h, err := r.peekHour(connector, start)
+		return h.With(connector, start, open), err
+	}
+	return s, nil
 }
 
 // sentBill is what was sent of a session before a fact is folded.
@@ -111,7 +117,11 @@ func (r *stationRows) billedBehind(event chargestream.Event,
 		if row == nil || row.BilledUpTo < arrival {
 			continue
 		}
-		sent, err := r.billed(id, row).Sent()
+		billed, err := r.billed(id, row)
+		if err != nil {
+			return nil, err
+		}
+		sent, err := billed.Sent()
 		if err != nil {
 			return nil, err
 		}
@@ -127,13 +137,15 @@ func (r *stationRows) restate(list []sentBill) error {
 		if err != nil {
 			return err
 		}
-		if err := r.flushOpen(before.id, row); err != nil {
-			return err
-		}
-		bill, err := r.billed(before.id, row).Restate(before.sent)
+		billed, err := r.billed(before.id, row)
 		if err != nil {
 			return err
 		}
+		bill, err := billed.Restate(before.sent)
+		if err != nil {
+			return err
+		}
+		row.Marks = billed.Row.Marks
 		if err := emitBill(r.ctx, &bill); err != nil {
 			return err
 		}

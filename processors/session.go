@@ -42,14 +42,15 @@ func sessionDue(_ string, s *sessionRow) int64 { return int64(s.NextDue()) }
 func (f *stationFold) fireSession(ctx *engine.Context, key string, row *sessionRow,
 	now int64) error {
 	station, id, _ := ParseSessionKey(key)
-	rows := f.rowsOf(ctx, station)
-	if err := rows.flushOpen(id, &row.Session); err != nil {
-		return err
-	}
-	bill, err := rows.billed(id, &row.Session).Bill(chargestream.Millis(now))
+	billed, err := f.rowsOf(ctx, station).billed(id, &row.Session)
 	if err != nil {
 		return err
 	}
+	bill, err := billed.Bill(chargestream.Millis(now))
+	if err != nil {
+		return err
+	}
+	row.Marks = billed.Row.Marks
 	f.noteBilled(ctx, row.BilledUpTo)
 	return emitBill(ctx, &bill)
 }

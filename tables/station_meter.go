@@ -2,7 +2,6 @@ package tables
 
 import (
 	"cmp"
-	"slices"
 
 	"chargestream"
 	"chargestream/internal/lattice"
@@ -58,22 +57,6 @@ func (f *fold) flush(c *Connector) {
 	f.addQuarter(c, c.OpenSession, func(list []Quarter) []Quarter {
 		return lattice.Insert(list, *q, compareQuarters, mergeQuarters)
 	}, q.Start, 0)
-}
-
-// FlushOpen merges the open quarters that may matter to a session into its row and its hours, and
-// leaves them open. A session is billed after it: a bill counts every sample that arrived, and a
-// session's timer may fire before the station's, or for an end at another connector.
-func (s *Station) FlushOpen(rows Rows, id chargestream.SessionID, session *Session) error {
-	f := fold{Station: s, rows: rows}
-	connectors := session.connectors()
-	for i := range s.Connectors {
-		c := &s.Connectors[i]
-		open := c.Open.From != 0 && !c.Flushed && !c.over(s.LastSeen)
-		if open && (c.OpenSession == id || slices.Contains(connectors, c.ID)) {
-			f.flush(c)
-		}
-	}
-	return f.err
 }
 
 // addQuarter adds samples of a quarter hour to the session that they name, if any, and to their

@@ -2,7 +2,7 @@ package tables_test
 
 import (
 	"bytes"
-	"errors"
+	"slices"
 	"testing"
 
 	"chargestream"
@@ -214,44 +214,55 @@ func TestWrongConnector(t *testing.T) {
 	}
 }
 
-// TestFlushOpen is which open quarters are merged before a session is billed.
-func TestFlushOpen(t *testing.T) {
+// TestOpenQuarters is which open quarters a bill counts, and that the copies that it is made of are
+// what the rows are once the quarters are over.
+func TestOpenQuarters(t *testing.T) {
 	for _, c := range []struct {
-		name    string
-		sample  tabletest.Arrived
-		flushed bool
+		name          string
+		sample        tabletest.Arrived
+		session, hour bool // the session's row and that of hour 1 at its connector are copies
 	}{
-		{"of the session", sampleAt(46, "s", 0), true},
-		{"of its connector", sampleAt(46, "", 0), true},
-		{"of another session at its connector", sampleAt(46, "o", 0), true},
-		{"of the session, elsewhere", elsewhere(sampleAt(46, "s", 0)), true},
-		{"elsewhere", elsewhere(sampleAt(46, "", 0)), false},
+		{"of the session", sampleAt(46, "s", 0), true, true},
+		{"of its connector", sampleAt(46, "", 0), false, true},
+		{"of another session at its connector", sampleAt(46, "o", 0), false, true},
+		{"of the session, elsewhere", elsewhere(sampleAt(46, "s", 0)), true, false},
+		{"elsewhere", elsewhere(sampleAt(46, "", 0)), false, false},
 	} {
 		rows := rowsOf(t, startOf("s", 10), c.sample)
-		open, station := len(rows.Hours), rows.Station.Append(nil)
-		before := rows.Hours[hourKey].Append(nil)
-		if err := rows.Station.FlushOpen(rows, "s", rows.Sessions["s"]); err != nil {
+		before := rowsOf(t, startOf("s", 10), c.sample)
+		row, h := rows.Sessions["s"], rows.Hours[hourKey]
+		open := rows.Station.OpenQuarters("s", row)
+		gotRow, gotHour := row.With("s", open), h.With(hourKey.ConnectorID, hourKey.Start, open)
+		if gotRow != row != c.session || gotHour != h != c.hour {
+			t.Errorf("%s: copies %v and %v", c.name, gotRow != row, gotHour != h)
+		}
+		if diff := rows.Diff(before); diff != "" {
+			t.Errorf("%s: rows have changed: %s", c.name, diff)
+		}
+		if err := rows.FireStation(theEnd); err != nil {
 			t.Fatal(err)
 		}
-		changed := len(rows.Hours) != open || !bytes.Equal(before, rows.Hours[hourKey].Append(nil))
-		if changed != c.flushed {
-			t.Errorf("%s: flushed %v", c.name, changed)
+		if c.session && !bytes.Equal(gotRow.Append(nil), rows.Sessions["s"].Append(nil)) {
+			t.Errorf("%s: session\n%s, later\n%s", c.name, tabletest.ShowSession(gotRow),
+				tabletest.ShowSession(rows.Sessions["s"]))
 		}
-		if !bytes.Equal(station, rows.Station.Append(nil)) {
-			t.Errorf("%s: the station's row has changed", c.name)
-		}
-		timer := rowsOf(t, startOf("s", 10), c.sample)
-		for _, r := range []*tabletest.Rows{rows, timer} {
-			if err := r.FireStation(theEnd); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if diff := rows.Diff(timer); diff != "" {
-			t.Errorf("%s: the timer makes other rows: %s", c.name, diff)
+		if c.hour && !slices.Equal(gotHour.Quarters, rows.Hours[hourKey].Quarters) {
+			t.Errorf("%s: hour\n%s, later\n%s", c.name, tabletest.ShowHour(gotHour),
+				tabletest.ShowHour(rows.Hours[hourKey]))
 		}
 	}
-	rows := &brokenRows{Rows: rowsOf(t, startOf("s", 10), sampleAt(46, "s", 0)), broken: "hour"}
-	if err := rows.Station.FlushOpen(rows, "s", rows.Sessions["s"]); !errors.Is(err, errBroken) {
-		t.Errorf("error %v", err)
+}
+
+// TestOpenQuartersOfNoHour: the samples are the first of an hour that has no row.
+func TestOpenQuartersOfNoHour(t *testing.T) {
+	rows := rowsOf(t, startOf("s", 10), sampleAt(76, "s", 0))
+	open := rows.Station.OpenQuarters("s", rows.Sessions["s"])
+	next := hourKey.Start + chargestream.Hour
+	var none *tables.Hour
+	if h := none.With(hourKey.ConnectorID, next, open); h == nil || len(h.Quarters) != 1 {
+		t.Errorf("hour %+v", h)
+	}
+	if h := none.With(hourKey.ConnectorID, hourKey.Start, open); h != nil {
+		t.Errorf("hour before %+v", h)
 	}
 }
