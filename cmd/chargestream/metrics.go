@@ -111,7 +111,7 @@ func (r *readiness) note(s engine.State) {
 // wait returns when every processor reads all that it was given.
 func (r *readiness) wait(ctx context.Context) error {
 	for {
-		if r.all() {
+		if len(r.unready()) == 0 {
 			return nil
 		}
 		select {
@@ -122,15 +122,17 @@ func (r *readiness) wait(ctx context.Context) error {
 	}
 }
 
-func (r *readiness) all() bool {
+// unready is the processors that do not read all that they were given, by name.
+func (r *readiness) unready() []engine.State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, s := range r.states {
-		if !s.Ready() {
-			return false
+	var states []engine.State
+	for _, group := range slices.Sorted(maps.Keys(r.states)) {
+		if s := r.states[group]; !s.Ready() {
+			states = append(states, s)
 		}
 	}
-	return true
+	return states
 }
 
 // groupState is a group in the answer.

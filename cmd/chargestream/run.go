@@ -22,8 +22,12 @@ import (
 	"chargestream/processors"
 )
 
-// quietEvery is how often --until-caught-up looks whether anything is left.
-const quietEvery = 100 * time.Millisecond
+const (
+	// quietEvery is how often --until-caught-up looks whether anything is left.
+	quietEvery = 100 * time.Millisecond
+	// waitsEvery is how often --until-caught-up logs what it waits for.
+	waitsEvery = 30 * time.Second
+)
 
 type runFlags struct {
 	stateDir   string
@@ -234,7 +238,7 @@ func runProcessors(
 		})
 	}
 	if until {
-		err := catchUp(ctx, c.Brokers, procs, ready)
+		err := catchUp(ctx, c, procs, ready)
 		if ctx.Err() == nil {
 			cancel(err)
 		}
@@ -249,18 +253,46 @@ func runProcessors(
 // catchUp waits until the processors read and nothing is left, moves time on to now, and waits for
 // what that did. A processor whose tables are of an older layout only then knows what it has to
 // read.
-func catchUp(ctx context.Context, brokers []string, procs []*engine.Processor,
+func catchUp(ctx context.Context, c engine.Config, procs []*engine.Processor,
 	ready *readiness) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go logWaits(ctx, c, procs, ready)
 	if err := ready.wait(ctx); err != nil {
 		return err
 	}
-	if err := engine.Quiet(ctx, brokers, quietEvery, procs...); err != nil {
+	if err := engine.Quiet(ctx, c.Brokers, quietEvery, procs...); err != nil {
 		return err
 	}
-	if err := engine.SendClock(ctx, brokers, time.Now(), procs...); err != nil {
+	if err := engine.SendClock(ctx, c.Brokers, time.Now(), procs...); err != nil {
 		return err
 	}
-	return engine.Quiet(ctx, brokers, quietEvery, procs...)
+	return engine.Quiet(ctx, c.Brokers, quietEvery, procs...)
+}
+
+// logWaits logs every waitsEvery what catchUp waits for, until ctx is done: no wait has a bound, as
+// a broker may be back at any time.
+func logWaits(ctx context.Context, c engine.Config, procs []*engine.Processor, ready *readiness) {
+	ticker := time.NewTicker(waitsEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if states := ready.unready(); len(states) > 0 {
+			for _, s := range states {
+				c.Log.Info("has not caught up: not all partitions are read", "group", s.Group,
+					"member", s.Member, "owned", s.Owned, "active", s.Active)
+			}
+			continue
+		}
+		lag, err := engine.Lag(ctx, c.Brokers, procs...)
+		if ctx.Err() == nil {
+			c.Log.Info("has not caught up: records are left", "records", lag, "error", err)
+		}
+	}
 }
 
 // runReport is what run --until-caught-up prints.
