@@ -1,8 +1,6 @@
 package processors
 
 import (
-	"math"
-
 	"chargestream"
 	"chargestream/engine"
 	"chargestream/tables"
@@ -80,41 +78,16 @@ func (f *stationFold) flushHour(ctx *engine.Context, _ string, h *hourRow) error
 	changed := fresh || now != h.emitted
 	h.emitted, h.overlaps, h.stored, h.known = now, overlaps, true, true
 	if changed {
-		site, err := f.siteOf(ctx, h.key.StationID)
+		station, err := f.stations.Get(ctx, string(h.key.StationID))
 		if err != nil {
 			return err
 		}
-		now.SiteID = site
+		if station != nil {
+			now.SiteID = station.Site
+		}
 		if err := emitJSON(ctx, topics.Utilization, h.key.String(), &now); err != nil {
 			return err
 		}
 	}
 	return emitAnomalies(ctx, anomalyChanges(ctx, before, overlaps))
-}
-
-// siteOf is the site of a station, as the registry has it now; empty for none. The station's row,
-// which was touched with the hour as a rule, keeps it.
-func (f *stationFold) siteOf(ctx *engine.Context, id chargestream.StationID) (chargestream.SiteID,
-	error) {
-	station, err := f.stations.Get(ctx, string(id))
-	if err != nil {
-		return "", err
-	}
-	if station != nil && station.siteKnown {
-		return station.site, nil
-	}
-	history, err := f.registry.Get(ctx, string(id))
-	if err != nil {
-		return "", err
-	}
-	var site chargestream.SiteID
-	if history != nil {
-		if info := history.By(math.MaxInt64); info != nil {
-			site = info.SiteID
-		}
-	}
-	if station != nil {
-		station.site, station.siteKnown = site, true
-	}
-	return site, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -57,10 +58,24 @@ func (f *stationFold) foldRegistry(ctx *engine.Context, m *engine.Message) error
 	if err != nil {
 		return err
 	}
-	if station != nil {
-		station.siteKnown = false
+	if site := siteOf(&next); station != nil && station.Site != site {
+		if station, err = f.stations.Edit(ctx, m.Key); err != nil {
+			return err
+		}
+		station.Site = site
 	}
 	return nil
+}
+
+// siteOf is the site that a station has now; empty for none.
+func siteOf(history *tables.Registry) chargestream.SiteID {
+	if history == nil {
+		return ""
+	}
+	if info := history.By(math.MaxInt64); info != nil {
+		return info.SiteID
+	}
+	return ""
 }
 
 // checkKey refuses a record of reference data whose key is no identifier.

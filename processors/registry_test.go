@@ -1,6 +1,7 @@
 package processors_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -230,5 +231,48 @@ func TestReferenceIsFull(t *testing.T) {
 	}
 	if n := len(r.row("a").Registry.Revisions); n != tables.ReferenceRevisionsMax {
 		t.Errorf("%d revisions", n)
+	}
+}
+
+// TestSiteOfUtilization: a window that changes has the site that the registry has for its station
+// at that moment, whether or not the rows were forgotten in between.
+func TestSiteOfUtilization(t *testing.T) {
+	status := func(minute int) string {
+		return fmt.Sprintf(`{"station_id":"a","connector_id":"1","status":"Charging",
+			"timestamp":%q}`, begin+chargestream.Millis(minute)*chargestream.Minute)
+	}
+	entry := func(site string) string {
+		return fmt.Sprintf(`{"station_id":"a","site_id":%q}`, site)
+	}
+	for _, forget := range []bool{false, true} {
+		r := newReferenceRun(t)
+		var sites []chargestream.SiteID
+		r.driver.OnRecord = func(topic, _ string, value []byte, _ []engine.Header) {
+			var u chargestream.Utilization
+			if err := json.Unmarshal(value, &u); err != nil || topic != topics.Utilization {
+				t.Errorf("%s: %s, %v", topic, value, err)
+			}
+			sites = append(sites, u.SiteID)
+		}
+		for minute, record := range []string{status(0), entry("one"), status(2), entry("two"),
+			status(4), "", status(6), entry("three"), status(8)} {
+			topic := topics.Stations
+			if strings.Contains(record, "status") {
+				topic = topics.StationStatus
+			}
+			r.feed(topic, "a", record, minute)
+			if err := r.driver.Commit(); err != nil {
+				t.Fatal(err)
+			}
+			if forget {
+				if err := r.driver.Restart(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		want := []chargestream.SiteID{"", "one", "two", "", "three"}
+		if diff := cmp.Diff(want, sites); diff != "" {
+			t.Errorf("forgotten %v (-want +got):\n%s", forget, diff)
+		}
 	}
 }

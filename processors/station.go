@@ -90,13 +90,10 @@ func (f *stationFold) noteBilled(ctx *engine.Context, at chargestream.Millis) {
 	}
 }
 
-// stationRow is a station with the anomalies that were emitted of it, and its site.
+// stationRow is a station with the anomalies that were emitted of it.
 type stationRow struct {
 	tables.Station
 	emitted []chargestream.Anomaly
-
-	site      chargestream.SiteID // as the registry has it now
-	siteKnown bool
 }
 
 func decodeStation(key string, row []byte) (*stationRow, error) {
@@ -158,7 +155,13 @@ func (f *stationFold) fold(ctx *engine.Context, m *engine.Message) error {
 	if err != nil {
 		return err
 	}
-	row.ID = chargestream.StationID(m.Key)
+	if known == nil {
+		history, err := f.registry.Get(ctx, m.Key)
+		if err != nil {
+			return err
+		}
+		row.ID, row.Site = chargestream.StationID(m.Key), siteOf(history)
+	}
 	if err := row.Fold(rows, event, arrival); err != nil {
 		return err
 	}

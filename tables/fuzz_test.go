@@ -41,7 +41,7 @@ func fuzzRow(f *testing.F, kind string, decode func([]byte) (appender, error)) {
 }
 
 func FuzzDecodeStation(f *testing.F) {
-	fuzzRow(f, "station_v3",
+	fuzzRow(f, "station_v4",
 		func(b []byte) (appender, error) { return tables.DecodeStation("st-1", b) })
 }
 

@@ -8,6 +8,7 @@ func TestLayout(t *testing.T) {
 	type versions struct{ station, session, hour, registry, tariff int }
 	known := map[int]versions{
 		3: {station: 3, session: 3, hour: 3, registry: 1, tariff: 1},
+		4: {station: 4, session: 3, hour: 3, registry: 1, tariff: 1},
 	}
 	now := versions{stationVersion, sessionVersion, hourVersion, registryVersion, tariffVersion}
 	if known[Layout] != now {

@@ -7,11 +7,11 @@ import (
 
 // Layout is the version of the rows as a whole: tables that were written under another one are
 // built again from the inputs. Raise it with any of the versions below.
-const Layout = 3
+const Layout = 4
 
 // Versions of the rows as they are written.
 const (
-	stationVersion = 3
+	stationVersion = 4
 	sessionVersion = 3
 	hourVersion    = 3
 )
@@ -38,6 +38,7 @@ func flag(on bool, bit byte) byte {
 func (s *Station) Append(buf []byte) []byte {
 	w := codecs.NewWriter(buf, codecs.KindStation, stationVersion)
 	w.Int(int64(s.LastSeen))
+	w.Text(string(s.Site))
 	w.Uint(uint64(len(s.Connectors)))
 	for i := range s.Connectors {
 		s.Connectors[i].write(w, s.LastSeen)
@@ -87,6 +88,7 @@ func DecodeStation(id chargestream.StationID, row []byte) (*Station, error) {
 		return nil, err
 	}
 	s := &Station{ID: id, LastSeen: chargestream.Millis(r.Int())}
+	s.Site = chargestream.SiteID(r.Text())
 	for range r.Count() {
 		s.Connectors = append(s.Connectors, readConnector(r, s.LastSeen))
 	}

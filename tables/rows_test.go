@@ -36,7 +36,7 @@ func goldenQuarter() tables.Quarter {
 
 func goldenStation() *tables.Station {
 	seen := noon + 10*minute
-	return &tables.Station{ID: "st-1", LastSeen: seen,
+	return &tables.Station{ID: "st-1", LastSeen: seen, Site: "site-1",
 		Connectors: []tables.Connector{
 			{ID: "1", Statuses: []tables.Status{
 				{At: seen, State: chargestream.StateOccupied,
@@ -122,7 +122,7 @@ func goldens() []golden {
 	station, session, hour := goldenStation(), goldenSession(), goldenHour()
 	registry, tariff := goldenRegistry(), goldenTariff()
 	return []golden{
-		{"station_v3", station, station.Append,
+		{"station_v4", station, station.Append,
 			func(b []byte) (any, error) { return tables.DecodeStation("st-1", b) }},
 		{"session_v3", session, session.Append,
 			func(b []byte) (any, error) { return tables.DecodeSession(b) }},

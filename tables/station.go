@@ -22,7 +22,10 @@ const (
 type Station struct {
 	ID chargestream.StationID // that of the row's key
 	// LastSeen is the latest moment at which the station is known to have been alive.
-	LastSeen   chargestream.Millis
+	LastSeen chargestream.Millis
+	// Site is that of the station's entry in the registry now: a copy, so that what is derived of a
+	// row does not need the entry. The fold leaves it alone.
+	Site       chargestream.SiteID
 	Connectors []Connector // by ConnectorID
 	Skews      []SkewDay   // by Day, the latest skewDaysMax
 }
