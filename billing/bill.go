@@ -16,17 +16,35 @@ type Bill struct {
 // Bill moves the row on to all that is known at the stream time now, and gives what must be sent:
 // each new invoice behind the credit note of the one that it replaces.
 func (s *Session) Bill(now chargestream.Millis) (Bill, error) {
-	row := s.Row
-	before := row.Marks
 	upTo, err := s.lastMoment(now)
 	if err != nil {
 		return Bill{}, err
 	}
-	sent, err := s.Sent()
+	upTo = max(upTo, s.Row.BilledUpTo)
+	book := &currentBook{Book: s.Book}
+	list, err := s.biller(book).history(upTo)
 	if err != nil {
 		return Bill{}, err
 	}
-	return s.replace(sent, before, max(upTo, before.BilledUpTo))
+	sent, err := s.sentOf(list, book.seen)
+	if err != nil {
+		return Bill{}, err
+	}
+	return s.replace(sent, list, book.seen, upTo)
+}
+
+// sentOf is Sent where list is the history up to now, made by the reference data seen. If the
+// documents that were sent were made by the same, they are those of list from before BilledUpTo:
+// the history up to one moment begins with that up to an earlier one.
+func (s *Session) sentOf(list []chargestream.Invoice, seen []tables.Reference) (Sent, error) {
+	if s.Row.BilledUpTo == 0 || !slices.Equal(seen, s.Row.References) {
+		return s.Sent()
+	}
+	n := 0
+	for n < len(list) && list[n].IssuedAt <= s.Row.BilledUpTo {
+		n++
+	}
+	return s.sent(list[:n:n])
 }
 
 // lastMoment is the last moment, up to now, at which a document may be due or may change.
@@ -35,11 +53,11 @@ func (s *Session) lastMoment(now chargestream.Millis) (chargestream.Millis, erro
 	if first == 0 || first > now {
 		return 0, nil
 	}
-	moments, err := s.biller(s.Book).moments(first-1, now)
-	if err != nil || len(moments) == 0 {
+	list, err := s.biller(s.Book).moments(first-1, now)
+	if err != nil || len(list) == 0 {
 		return 0, err
 	}
-	return moments[len(moments)-1], nil
+	return list[len(list)-1], nil
 }
 
 // Sent is the list of invoices up to BilledUpTo, as they were sent: by the facts as the rows hold
@@ -54,6 +72,10 @@ func (s *Session) Sent() (Sent, error) {
 	if err != nil {
 		return Sent{}, err
 	}
+	return s.sent(list)
+}
+
+func (s *Session) sent(list []chargestream.Invoice) (Sent, error) {
 	anomalies, err := s.anomalies(list, s.Row.BilledUpTo)
 	return Sent{list, anomalies}, err
 }
@@ -68,18 +90,20 @@ type Sent struct {
 // known: where the list up to BilledUpTo is another than the one that was sent, its last document
 // is credited and replaced.
 func (s *Session) Restate(sent Sent) (Bill, error) {
-	return s.replace(sent, s.Row.Marks, s.Row.BilledUpTo)
-}
-
-// replace makes the list up to a moment, and gives what must be sent where another was sent.
-func (s *Session) replace(sent Sent, before tables.Marks, upTo chargestream.Millis) (Bill, error) {
-	row := s.Row
-	row.BilledUpTo = upTo
 	book := &currentBook{Book: s.Book}
-	now, err := s.biller(book).history(upTo)
+	list, err := s.biller(book).history(s.Row.BilledUpTo)
 	if err != nil {
 		return Bill{}, err
 	}
+	return s.replace(sent, list, book.seen, s.Row.BilledUpTo)
+}
+
+// replace gives what must be sent where the list up to a moment, made by the reference data seen,
+// takes the place of one that was sent.
+func (s *Session) replace(sent Sent, now []chargestream.Invoice, seen []tables.Reference,
+	upTo chargestream.Millis) (Bill, error) {
+	row, err := s.Row, error(nil)
+	row.BilledUpTo = upTo
 	old, fresh := sent.invoices, now
 	if extends(now, old) {
 		fresh = now[len(old):]
@@ -88,13 +112,13 @@ func (s *Session) replace(sent Sent, before tables.Marks, upTo chargestream.Mill
 		// and the one that should stand there has a revision of its own.
 		last := &old[len(old)-1]
 		row.RevisionOffset = max(row.RevisionOffset, last.Revision+1-max(len(now), 1))
-		if now, err = s.biller(book).history(upTo); err != nil {
+		if now, err = s.biller(s.Book).history(upTo); err != nil {
 			return Bill{}, err
 		}
 		fresh = now[max(len(now)-1, 0):]
 	}
 	if len(now) > 0 {
-		row.References = book.seen
+		row.References = seen
 	}
 	if row.WakeAt, err = s.biller(s.Book).nextMoment(upTo); err != nil {
 		return Bill{}, err

@@ -34,6 +34,9 @@ type Session struct {
 	Book  Book
 
 	hours []hourRow // those that were looked up
+	// allMoments are those at which a document may be due or may change, hourly those of the hours.
+	allMoments, hourly []chargestream.Millis
+	momentsFound       bool
 }
 
 // History is the list of the session's invoices up to a moment, each without the credit note of
@@ -75,6 +78,7 @@ type biller struct {
 	terms      *terms
 	repriced   chargestream.Millis // what arrived by then was decided to count; zero for none
 
+	last *known // by which the last document, or one that said the same, was made
 	list []chargestream.Invoice
 	said string // what the last one says
 }
@@ -90,9 +94,15 @@ func (b *biller) document(at chargestream.Millis) error {
 	if !k.due() {
 		return nil
 	}
+	before := b.terms
 	if err := b.seal(k); err != nil {
 		return err
 	}
+	if b.last != nil && len(fresh) == 0 && b.terms == before && k.same(b.last) {
+		return nil // so it would say the same
+	}
+	last := *k
+	b.last = &last
 	v, found, err := b.invoice(k)
 	if err != nil {
 		return err

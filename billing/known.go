@@ -3,6 +3,7 @@ package billing
 import (
 	"cmp"
 	"math"
+	"reflect"
 	"slices"
 
 	"chargestream"
@@ -12,13 +13,14 @@ import (
 
 // known is what is known of a session at a moment.
 type known struct {
-	at     chargestream.Millis
-	start  *tables.Start // the first to arrive of those that are known; nil for none
-	end    *tables.End
-	meter  meter
-	hours  []knownHour // of the start's connector
-	origin tables.Origin
-	copied bool // another session id had the same start before: origin
+	at    chargestream.Millis
+	start *tables.Start // the first to arrive of those that are known; nil for none
+	end   *tables.End
+	meter meter
+	// transitions are the status reports within the session, of the hours of the start's connector.
+	transitions []tables.Transition
+	origin      tables.Origin
+	copied      bool // another session id had the same start before: origin
 	// overlapping are the other sessions that ran at the same time and are due, by begin.
 	overlapping []tables.HourSession
 	signed      []string
@@ -26,12 +28,6 @@ type known struct {
 	startDoubt, endDoubt claimDoubt
 	// startArrived and endArrived: one came, which may not be known yet, and is waited for.
 	startArrived, endArrived bool
-}
-
-// knownHour is what an hour knows of the session's time.
-type knownHour struct {
-	row         *tables.Hour
-	transitions []tables.Transition // those that are known, by time
 }
 
 // claimDoubt is what is doubtful about the starts, or the ends, that were reported.
@@ -98,6 +94,13 @@ func (b *biller) knownAt(
 	return k, b.readHours(k)
 }
 
+// same reports whether the same is known at two moments.
+func (k *known) same(o *known) bool {
+	a, b := *k, *o
+	a.at, b.at = 0, 0
+	return reflect.DeepEqual(a, b)
+}
+
 // findOrigin finds whether the session is a duplicate of one that was delivered before.
 func (b *biller) findOrigin(k *known) error {
 	if k.start == nil {
@@ -144,10 +147,9 @@ func (b *biller) readHours(k *known) error {
 		if h == nil {
 			continue
 		}
-		in := knownHour{row: h}
 		for _, t := range h.Transitions {
-			if tables.KnownFrom(t.At, t.Arrival) <= k.at {
-				in.transitions = append(in.transitions, t)
+			if k.start.At <= t.At && t.At < k.end.At && tables.KnownFrom(t.At, t.Arrival) <= k.at {
+				k.transitions = append(k.transitions, t)
 			}
 		}
 		for i := range h.Quarters {
@@ -155,7 +157,6 @@ func (b *biller) readHours(k *known) error {
 				unnamed = append(unnamed, *q)
 			}
 		}
-		k.hours = append(k.hours, in)
 		if !k.copied && own.From < own.To {
 			b.addOverlaps(k, &own, h)
 		}
@@ -220,25 +221,36 @@ func (k *known) edge(q tables.Quarter) tables.Quarter {
 // moments are those at which a document may be due or may change, after one and up to another,
 // in order and each once.
 func (b *biller) moments(after, upTo chargestream.Millis) ([]chargestream.Millis, error) {
-	var list []chargestream.Millis
-	add := func(at chargestream.Millis) {
-		if after < at && at <= upTo {
-			list = append(list, at)
-		}
-	}
-	b.Row.Moments(add)
-	if err := b.hourMoments(add); err != nil {
+	if err := b.findMoments(); err != nil {
 		return nil, err
 	}
-	slices.Sort(list)
-	return slices.Compact(list), nil
+	all := b.allMoments
+	first, _ := slices.BinarySearch(all, after+1)
+	last, _ := slices.BinarySearch(all, upTo+1)
+	return all[first:max(first, last)], nil
+}
+
+// findMoments finds all moments of the session, once: the rows do not change meanwhile.
+func (s *Session) findMoments() error {
+	if s.momentsFound {
+		return nil
+	}
+	err := s.hourMoments(func(at chargestream.Millis) { s.hourly = append(s.hourly, at) })
+	if err != nil {
+		return err
+	}
+	s.allMoments = slices.Clone(s.hourly)
+	s.Row.Moments(func(at chargestream.Millis) { s.allMoments = append(s.allMoments, at) })
+	slices.Sort(s.allMoments)
+	s.allMoments, s.momentsFound = slices.Compact(s.allMoments), true
+	return nil
 }
 
 // hourMoments gives the moments, after the end is known, from which what the session's hours hold
 // is known. An hour counts from the arrival on of what made the session touch it: a fact adds no
 // moment from before its own arrival, as what was sent by then stands.
-func (b *biller) hourMoments(add func(chargestream.Millis)) error {
-	ended := b.Row.EndKnown()
+func (s *Session) hourMoments(add func(chargestream.Millis)) error {
+	ended := s.Row.EndKnown()
 	if ended == 0 {
 		return nil
 	}
@@ -247,23 +259,23 @@ func (b *biller) hourMoments(add func(chargestream.Millis)) error {
 			add(at)
 		}
 	}
-	reached, started := reaches(b.Row), chargestream.Millis(math.MaxInt64)
-	for i := range b.Row.Starts {
-		c := &b.Row.Starts[i]
+	reached, started := reaches(s.Row), chargestream.Millis(math.MaxInt64)
+	for i := range s.Row.Starts {
+		c := &s.Row.Starts[i]
 		started = min(started, c.Arrival)
-		if i > 0 && c.ConnectorID == b.Row.Starts[i-1].ConnectorID {
+		if i > 0 && c.ConnectorID == s.Row.Starts[i-1].ConnectorID {
 			continue
 		}
-		if err := b.momentsOf(c.ConnectorID, c.Arrival, math.MaxInt64, reached, late); err != nil {
+		if err := s.momentsOf(c.ConnectorID, c.Arrival, math.MaxInt64, reached, late); err != nil {
 			return err
 		}
 	}
-	for i := range b.Row.Ends { // until a start arrives a session is where its end was
-		c := &b.Row.Ends[i]
+	for i := range s.Row.Ends { // until a start arrives a session is where its end was
+		c := &s.Row.Ends[i]
 		if c.Arrival >= started {
 			break
 		}
-		if err := b.momentsOf(c.ConnectorID, c.Arrival, started, reached, late); err != nil {
+		if err := s.momentsOf(c.ConnectorID, c.Arrival, started, reached, late); err != nil {
 			return err
 		}
 	}
@@ -311,17 +323,17 @@ func reachedSince(list []reach, start chargestream.Millis) (chargestream.Millis,
 
 // momentsOf gives the moments of the hours of a connector at which the session was by what arrived
 // from since on and before until.
-func (b *biller) momentsOf(connector chargestream.ConnectorID, since, until chargestream.Millis,
+func (s *Session) momentsOf(connector chargestream.ConnectorID, since, until chargestream.Millis,
 	reached []reach, moment func(chargestream.Millis)) error {
 	if connector == "" {
 		return nil
 	}
-	for _, start := range b.Row.Windows() {
+	for _, start := range s.Row.Windows() {
 		from, ok := reachedSince(reached, start)
 		if !ok {
 			continue
 		}
-		h, err := b.hour(connector, start)
+		h, err := s.hour(connector, start)
 		if err != nil {
 			return err
 		}
@@ -344,7 +356,7 @@ func (b *biller) momentsOf(connector chargestream.ConnectorID, since, until char
 		for i := range h.Sessions {
 			// One that is here for a decision, or for a claim that does not count, was elsewhere.
 			o := &h.Sessions[i]
-			if o.ID != b.ID && o.From != 0 && o.From < start+chargestream.Hour && start <= o.To {
+			if o.ID != s.ID && o.From != 0 && o.From < start+chargestream.Hour && start <= o.To {
 				add(o.Due)
 			}
 		}
@@ -355,11 +367,14 @@ func (b *biller) momentsOf(connector chargestream.ConnectorID, since, until char
 // nextMoment is the first moment after one from which something that the session's hours hold is
 // known; zero for none.
 func (b *biller) nextMoment(after chargestream.Millis) (chargestream.Millis, error) {
+	if err := b.findMoments(); err != nil {
+		return 0, err
+	}
 	var next chargestream.Millis
-	err := b.hourMoments(func(at chargestream.Millis) {
+	for _, at := range b.hourly {
 		if at > after {
 			next = lattice.Least(next, at)
 		}
-	})
-	return next, err
+	}
+	return next, nil
 }

@@ -122,15 +122,11 @@ func (k *known) spans() []span {
 // tells nothing.
 func (k *known) reports() []tables.Transition {
 	list := []tables.Transition{{At: k.start.At, State: chargestream.StateOccupied}}
-	for i := range k.hours {
-		for _, t := range k.hours[i].transitions {
-			switch last := &list[len(list)-1]; {
-			case t.At < k.start.At || t.At >= k.end.At:
-			case t.At == last.At:
-				*last = t // of reports of the same moment the one of the higher rank counts
-			default:
-				list = append(list, t)
-			}
+	for _, t := range k.transitions {
+		if last := &list[len(list)-1]; t.At == last.At {
+			*last = t // of reports of the same moment the one of the higher rank counts
+		} else {
+			list = append(list, t)
 		}
 	}
 	return list
