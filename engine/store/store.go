@@ -28,7 +28,7 @@ const (
 	pendingBytesMax = 8 << 20
 	// writeEvery is how long what is committed may stay off the disk. A crash costs reading that
 	// much of the changelogs again.
-	writeEvery     = time.Second
+	writeEvery     = 5 * time.Second
 	writeBuffer    = 2 << 20
 	blockCache     = 16 << 20
 	files          = 64
@@ -250,25 +250,9 @@ func (s *Store) write(now bool) error {
 	return nil
 }
 
-// put writes rows and offsets in one batch.
+// put writes rows and offsets, all or nothing.
 func (s *Store) put(l layer, offsets []int64) {
-	batch := leveldb.MakeBatch(l.bytes)
-	var scratch []byte
-	for table, rows := range l.rows {
-		for key, row := range rows {
-			scratch = diskKey(scratch[:0], table, key)
-			if row == nil {
-				batch.Delete(scratch)
-			} else {
-				batch.Put(scratch, row)
-			}
-		}
-		if offsets[table] >= 0 {
-			batch.Put(offsetKeyOf(table),
-				binary.BigEndian.AppendUint64(nil, uint64(offsets[table])))
-		}
-	}
-	err := s.db.Write(batch, nil)
+	err := s.putAll(l, offsets)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -277,6 +261,60 @@ func (s *Store) put(l layer, offsets []int64) {
 		return
 	}
 	s.writing = newLayer(s.tables)
+}
+
+// putAll writes a batch, or what is more than LevelDB's write buffer in a transaction, which needs
+// no copy of the rows and no journal. LevelDB would make one of such a batch.
+func (s *Store) putAll(l layer, offsets []int64) error {
+	if l.bytes <= writeBuffer {
+		batch := leveldb.MakeBatch(l.bytes)
+		each(l, offsets, func(key, row []byte) error {
+			if row == nil {
+				batch.Delete(key)
+			} else {
+				batch.Put(key, row)
+			}
+			return nil
+		})
+		return s.db.Write(batch, nil)
+	}
+	t, err := s.db.OpenTransaction()
+	if err != nil {
+		return err
+	}
+	err = each(l, offsets, func(key, row []byte) error {
+		if row == nil {
+			return t.Delete(key, nil)
+		}
+		return t.Put(key, row, nil)
+	})
+	if err != nil {
+		t.Discard()
+		return err
+	}
+	return t.Commit()
+}
+
+// each calls put for the rows of a layer, nil for a deleted one, and for the offsets, until it
+// returns an error. The key is valid during the call.
+func each(l layer, offsets []int64, put func(key, row []byte) error) error {
+	var scratch []byte
+	for table, rows := range l.rows {
+		for key, row := range rows {
+			scratch = diskKey(scratch[:0], table, key)
+			if err := put(scratch, row); err != nil {
+				return err
+			}
+		}
+		if offsets[table] < 0 {
+			continue
+		}
+		offset := binary.BigEndian.AppendUint64(nil, uint64(offsets[table]))
+		if err := put(offsetKeyOf(table), offset); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Flush writes all that is committed to disk and waits for it.
