@@ -30,7 +30,7 @@ const (
 	// channelSize bounds goka's channel of a partition: it holds calls, not records.
 	channelSize = 1
 	// queueBytesMax bounds what is fetched and not yet folded, of all partitions.
-	queueBytesMax = 64 << 20
+	queueBytesMax = 32 << 20
 )
 
 // errExpelled ends an attempt whose member is not in the group any more: its uncommitted work is

@@ -393,7 +393,7 @@ func TestWeight(t *testing.T) {
 	}
 	read := func(ctx *task.Context) error { _, err := table.Get(ctx, "k"); return err }
 	grows("a row that is read", 0, 0, read)
-	grows("a row that is changed", 10_000, 50_000, set(table, "k", "x"))
+	grows("a row that is changed", 10_000, 100_000, set(table, "k", "x"))
 	grows("a row that is changed again", 0, 0, set(table, "k", "y"))
 	grows("a record", 5_000, 6_000, emit("out", 5_000))
 	grows("the next", 5_000, 6_000, emit("out", 5_000))

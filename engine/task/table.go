@@ -163,10 +163,11 @@ type entry struct {
 	touched bool  // by the record that is being folded, or the timer that fires
 }
 
-// Estimates of what a row takes in memory: rowFactor times its encoded bytes, and rowOverhead.
+// Estimates of what a row takes in memory: rowFactor times its encoded bytes, and rowOverhead. A
+// row is small where it is encoded, with what is empty in a byte, and large as Go values.
 const (
-	rowFactor   = 3
-	rowOverhead = 256
+	rowFactor   = 6
+	rowOverhead = 512
 )
 
 func (e *entry) weigh(encoded int) { e.bytes = rowFactor*encoded + len(e.key) + rowOverhead }
