@@ -16,6 +16,8 @@ type Metrics struct {
 	brokerErrors, restoredRows, fences, mismatches, pauses, slowdowns *prometheus.CounterVec
 	foldTime, commitTime, rebalanceTime, restoreTime, latency   *prometheus.HistogramVec
 	streamTime, lagRecords, lagSeconds, restoreLeft, partitions *prometheus.GaugeVec
+	hangsEnded                                                  *prometheus.CounterVec
+	hangsOpen                                                   *prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics of instances.
@@ -24,6 +26,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m.countWork(factory{r})
 	m.countTrouble(factory{r})
 	m.measure(factory{r})
+	m.watch(factory{r})
 	return m
 }
 

@@ -141,6 +141,7 @@ func attempt(ctx context.Context, p *Processor, c Config, ran bool) error {
 	if err := i.openProducer(ctx); err != nil {
 		return err
 	}
+	i.endOwnHanging(ctx)
 	if err = i.pool.recoverAhead(ctx); err == nil {
 		err = i.runGoka(ctx, proc)
 	}

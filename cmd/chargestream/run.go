@@ -237,6 +237,11 @@ func runProcessors(
 			}
 		})
 	}
+	running.Go(func() {
+		if err := engine.NewWatch(c, procs...).Run(ctx); err != nil {
+			cancel(err)
+		}
+	})
 	if until {
 		err := catchUp(ctx, c, procs, ready)
 		if ctx.Err() == nil {

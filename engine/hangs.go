@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"chargestream/engine/broker"
+	"chargestream/engine/hanging"
+)
+
+// hangMax bounds looking for hanging transactions and ending them.
+const hangMax = 10 * time.Second
+
+// Owner is whose transaction one is.
+type Owner string
+
+// The owners.
+const (
+	// OwnerOwn: an instance of these processors, this one or another.
+	OwnerOwn Owner = "own"
+	// OwnerOther: another application. It is never ended.
+	OwnerOther Owner = "other"
+	// OwnerUnknown: no coordinator knows the producer any more. It is never ended.
+	OwnerUnknown Owner = "unknown"
+)
+
+// OwnerOf is whose a transactional id is: instances have that of their group and their name.
+func OwnerOf(id string, procs ...*Processor) Owner {
+	if id == "" {
+		return OwnerUnknown
+	}
+	for _, p := range procs {
+		if strings.HasPrefix(id, p.Group+"-") {
+			return OwnerOwn
+		}
+	}
+	return OwnerOther
+}
+
+// OpenTransactions are all transactions that are open on topics of processors and on the offsets of
+// their groups, those that are alive included. With an error it returns what it could find.
+func OpenTransactions(ctx context.Context, client *kgo.Client, procs ...*Processor) (
+	[]hanging.Found, error) {
+	admin := kadm.NewClient(client)
+	s, failed := surveyOf(ctx, admin, watchedTopics(procs), groupsOf(procs))
+	at := kadm.TopicsSet{}
+	for p, e := range s {
+		if e.stable < e.end {
+			at.Add(p.topic, p.partition)
+		}
+	}
+	found, err := lookAt(ctx, client, at, procs)
+	return found, errors.Join(failed, err)
+}
+
+// lookAt is hanging.Look without what hides nothing from processors: the offsets of other groups
+// that share a partition of the topic of offsets.
+func lookAt(ctx context.Context, client *kgo.Client, at kadm.TopicsSet, procs []*Processor) (
+	[]hanging.Found, error) {
+	found, err := hanging.Look(ctx, client, at)
+	return slices.DeleteFunc(found, func(f hanging.Found) bool {
+		return f.Topic == hanging.OffsetsTopic && OwnerOf(f.ID, procs...) != OwnerOwn
+	}), err
+}
+
+// hangs decides over several looks which hanging transactions are ended and what is logged. It is
+// not safe for concurrent use.
+type hangs struct {
+	procs  []*Processor
+	before []hanging.Found // of the last look
+	told   []hanging.Found // were logged, and are still open
+}
+
+// look takes what was found and returns which transactions to end and which to log. A transaction
+// is ended that two looks found in the same way, one after the other: what a coordinator has just
+// ended may still look as if it hung. It is logged at that moment too, once.
+func (h *hangs) look(found []hanging.Found) (end, tell []hanging.Found) {
+	var told []hanging.Found
+	for n := range found {
+		f := &found[n]
+		twice := has(h.before, f, func(b *hanging.Found) bool { return b.Decision == f.Decision })
+		if !f.Decision.Action.Hangs() || !twice {
+			continue
+		}
+		if f.Decision.Action != hanging.Undecided && OwnerOf(f.ID, h.procs...) == OwnerOwn {
+			end = append(end, *f)
+			continue
+		}
+		if !has(h.told, f, func(*hanging.Found) bool { return true }) {
+			tell = append(tell, *f)
+		}
+		told = append(told, *f)
+	}
+	h.before, h.told = found, told
+	return end, tell
+}
+
+// has reports whether a list has the same transaction, and in the same way.
+func has(list []hanging.Found, f *hanging.Found, alike func(*hanging.Found) bool) bool {
+	for n := range list {
+		if list[n].Same(f) && alike(&list[n]) {
+			return true
+		}
+	}
+	return false
+}
+
+// endHanging ends transactions one by one, and logs and counts them.
+func endHanging(ctx context.Context, client *kgo.Client, c *Config, list []hanging.Found) error {
+	var failed error
+	for n := range list {
+		f, began := &list[n], time.Now()
+		if err := hanging.End(ctx, client, f); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("transaction of %q: %w", f.ID, err))
+			continue
+		}
+		c.Metrics.hangEnded(f.Decision.Action.String())
+		c.Log.Warn("a hanging transaction was ended: its coordinator had ended it, and the "+
+			"partition lacked the marker", hangAttrs(f, "took",
+			time.Since(began).Round(time.Millisecond))...)
+	}
+	return failed
+}
+
+// hangAttrs are what a log line has of a transaction.
+func hangAttrs(f *hanging.Found, more ...any) []any {
+	return append([]any{"topic", f.Topic, "partition", f.Partition, "transactional_id", f.ID,
+		"producer", f.ProducerID, "epoch", f.Epoch, "offset", f.Start, "state", string(f.State),
+		"outcome", f.Decision.Action.String(), "reason", f.Decision.Reason}, more...)
+}
+
+// tellHanging logs a transaction that hangs and is not ended by this program.
+func tellHanging(log *slog.Logger, f *hanging.Found, owner Owner) {
+	text, remedy := "a transaction of this deployment hangs, and its outcome is not known",
+		"see \"chargestream transactions list\" and docs/operations.md, Hanging transactions"
+	if owner != OwnerOwn {
+		text = "a transaction of another application hangs, and hides what is after it"
+		remedy = "whoever runs that application ends it (kafka-transactions.sh abort)"
+	}
+	log.Error(text, hangAttrs(f, "owner", string(owner), "remedy", remedy)...)
+}
+
+// endOwnHanging ends what hangs of this instance's own transactional id, before its first
+// transaction. The producer was initialised, so none of the id is alive. A transaction that is
+// begun on the same partition would take over what hangs there: records that were aborted would be
+// committed with it.
+func (i *instance) endOwnHanging(ctx context.Context) {
+	if i.c.Guarantee != ExactlyOnce {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, hangMax)
+	defer cancel()
+	found, err := OpenTransactions(ctx, i.producer, i.p)
+	var own []hanging.Found
+	for n := range found {
+		a := found[n].Decision.Action
+		if found[n].ID == i.transactionalID() && (a == hanging.Commit || a == hanging.Abort) {
+			own = append(own, found[n])
+		}
+	}
+	err = errors.Join(err, endHanging(ctx, i.producer, &i.c, own))
+	if err != nil && ctx.Err() == nil {
+		i.c.Log.Warn("hanging transactions of this instance could not be looked for or ended",
+			"group", i.p.Group, "class", broker.Classify(err).Name, "error", err)
+	}
+}

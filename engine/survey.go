@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"chargestream/engine/hanging"
+)
+
+// topicPartition is a partition of a topic.
+type topicPartition struct {
+	topic     string
+	partition int32
+}
+
+// extentOf is how far a partition goes: readers of committed records come to stable, all records
+// end at end.
+type extentOf struct{ stable, end int64 }
+
+// survey is how far partitions go at a moment.
+type survey map[topicPartition]extentOf
+
+// standing are the partitions in which records lie behind a stable offset that has not moved since
+// an earlier survey.
+func (s survey) standing(before survey) kadm.TopicsSet {
+	at := kadm.TopicsSet{}
+	for p, e := range s {
+		if b, ok := before[p]; ok && e.stable < e.end && e.stable == b.stable {
+			at.Add(p.topic, p.partition)
+		}
+	}
+	return at
+}
+
+// surveyOf asks how far topics go, and the offsets of groups. With an error it has the partitions
+// that could be asked for.
+func surveyOf(ctx context.Context, admin *kadm.Client, topics, groups []string) (survey, error) {
+	s := survey{}
+	err := s.add(ctx, admin, topics, func(string, int32, int) bool { return true })
+	// The topic of offsets is not there before the first group is, and may be hidden from us.
+	return s, errors.Join(err, s.add(ctx, admin, []string{hanging.OffsetsTopic},
+		func(_ string, p int32, partitions int) bool {
+			return slices.ContainsFunc(groups, func(group string) bool {
+				return hanging.OffsetsOf(group, partitions) == p
+			})
+		}))
+}
+
+// add adds the partitions of topics that are wanted.
+func (s survey) add(ctx context.Context, admin *kadm.Client, topics []string,
+	wanted func(topic string, partition int32, partitions int) bool) error {
+	// The stable offsets first: they are then no larger than the ends.
+	var failed error
+	stable, err := admin.ListCommittedOffsets(ctx, topics...)
+	if err != nil {
+		failed = fmt.Errorf("list stable offsets: %w", err)
+	}
+	ends, err := admin.ListEndOffsets(ctx, topics...)
+	if err != nil {
+		failed = errors.Join(failed, fmt.Errorf("list ends: %w", err))
+	}
+	ends.Each(func(end kadm.ListedOffset) {
+		at, ok := stable.Lookup(end.Topic, end.Partition)
+		err := errors.Join(end.Err, at.Err)
+		switch {
+		case errors.Is(err, kerr.UnknownTopicOrPartition):
+		case err != nil:
+			failed = errors.Join(failed, fmt.Errorf("%s/%d: %w", end.Topic, end.Partition, err))
+		case ok && wanted(end.Topic, end.Partition, len(ends[end.Topic])):
+			s[topicPartition{end.Topic, end.Partition}] = extentOf{at.Offset, end.Offset}
+		}
+	})
+	return failed
+}
+
+// watchedTopics are all topics of processors: inputs, tables, outputs and lookups.
+func watchedTopics(procs []*Processor) []string {
+	var topics []string
+	for _, p := range procs {
+		topics = slices.Concat(topics, p.Topics(), p.TableTopics(), p.OutputTopics(), p.Lookups)
+	}
+	slices.Sort(topics)
+	return slices.Compact(topics)
+}
+
+// groupsOf are the groups of processors.
+func groupsOf(procs []*Processor) []string {
+	groups := make([]string, len(procs))
+	for n, p := range procs {
+		groups[n] = p.Group
+	}
+	return groups
+}
