@@ -42,6 +42,7 @@ func subcommands() []func(*app) *cobra.Command {
 		(*app).serveCommand,
 		(*app).replayCommand,
 		(*app).topicsCommand,
+		(*app).transactionsCommand,
 		(*app).importCommand,
 		(*app).simulateCommand,
 		(*app).invoicesCommand,
