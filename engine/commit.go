@@ -32,6 +32,7 @@ type work struct {
 	task.Changes
 	next   map[string]int64
 	oldest int64
+	done   int64 // records folded since the assignment
 	// emptying: rows of another layout are deleted and more are left; emptied: these are the last.
 	emptying, emptied bool
 
@@ -90,6 +91,7 @@ func (i *instance) commit(ctx context.Context) error {
 	}
 	i.c.Metrics.committed(i.p.Group, time.Since(start), err)
 	if err == nil {
+		i.commits.Add(1)
 		err = errors.Join(i.keep(iv), i.writeStores())
 	}
 	if err != nil {
@@ -163,7 +165,7 @@ func (w *work) cut() (err error) {
 			p.next = maps.Clone(p.progress) // the group reads everything again
 		}
 	}
-	w.next, w.oldest, w.offsets = p.next, p.oldest, make([]int64, len(w.Rows))
+	w.next, w.oldest, w.done, w.offsets = p.next, p.oldest, p.done, make([]int64, len(w.Rows))
 	for table := range w.offsets {
 		w.offsets[table] = -1
 	}
@@ -248,6 +250,7 @@ func (i *instance) keep(iv *interval) error {
 			continue // the local copy begins when all old rows are deleted
 		}
 		err = errors.Join(err, w.p.store.Commit(w.Rows, offsets))
+		w.p.committed.Store(w.done)
 		if w.emptied {
 			w.p.emptying.Store(false)
 			i.reportActive()

@@ -113,6 +113,22 @@ func has(list []hanging.Found, f *hanging.Found, alike func(*hanging.Found) bool
 	return false
 }
 
+// endFound ends what hangs, logs what it leaves, and counts both.
+func (w *Watch) endFound(ctx context.Context, client *kgo.Client, found []hanging.Found) error {
+	end, tell := w.hangs.look(found)
+	for n := range tell {
+		tellHanging(w.c.Log, &tell[n], OwnerOf(tell[n].ID, w.procs...))
+	}
+	by := map[Owner]int{}
+	for n := range found {
+		if found[n].Decision.Action.Hangs() {
+			by[OwnerOf(found[n].ID, w.procs...)]++
+		}
+	}
+	w.c.Metrics.hanging(by)
+	return endHanging(ctx, client, &w.c, end)
+}
+
 // endHanging ends transactions one by one, and logs and counts them.
 func endHanging(ctx context.Context, client *kgo.Client, c *Config, list []hanging.Found) error {
 	var failed error

@@ -48,7 +48,7 @@ func startWatch(t *testing.T, c engine.Config, p *engine.Processor) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- engine.NewWatch(c, p).Run(ctx) }()
+	go func() { done <- engine.NewWatch(c, []*engine.Processor{p}).Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -65,8 +65,9 @@ func TestOwnerOf(t *testing.T) {
 // TestStanding: a stable offset that moves, or that has nothing behind it, does not stand.
 func TestStanding(t *testing.T) {
 	at := func(p int32) topicPartition { return topicPartition{"t", p} }
-	before := survey{at(0): {5, 9}, at(1): {5, 9}, at(2): {5, 5}, at(3): {5, 9}}
-	now := survey{at(0): {5, 9}, at(1): {6, 9}, at(2): {5, 7}, at(3): {9, 9}, at(4): {5, 9}}
+	before := survey{at(0): {0, 5, 9}, at(1): {0, 5, 9}, at(2): {0, 5, 5}, at(3): {0, 5, 9}}
+	now := survey{at(0): {1, 5, 9}, at(1): {0, 6, 9}, at(2): {0, 5, 7}, at(3): {0, 9, 9},
+		at(4): {0, 5, 9}}
 	got := now.standing(before)
 	if len(got) != 1 || !got.Lookup("t", 0) || !got.Lookup("t", 2) || len(got["t"]) != 2 {
 		t.Errorf("standing are %v, want t/0 and t/2", got)

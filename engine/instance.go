@@ -83,6 +83,10 @@ type instance struct {
 	endGoka func()          // ends goka
 	gokaCtx context.Context // goka's, that its lookup tables end with
 	began   atomic.Bool     // goka consumes
+
+	// For Watch: what was done in the attempt, and the table that is waited for.
+	restoredRows, commits atomic.Int64
+	awaited               atomic.Pointer[string]
 }
 
 func newInstance(p *Processor, c Config, partitions int32) *instance {

@@ -55,6 +55,9 @@ type ownedPartition struct {
 	oldest int64 // smallest timestamp of what was folded, ms; zero for nothing
 	// unfinished: timers have fired before a record that is not folded yet.
 	unfinished bool
+	done       int64 // records folded since the assignment
+	// committed is how many of them are committed.
+	committed atomic.Int64
 
 	lastRecord atomic.Int64 // wall clock, ms; to find idle partitions
 	lastClock  time.Time
@@ -253,6 +256,7 @@ func (p *ownedPartition) foldBatch() (_ int, err error) {
 		}
 	}
 	if folded > 0 {
+		p.done += int64(folded)
 		p.folded(folded, time.Since(began))
 		p.latency(began.Sub(p.rest[folded-1].Record.Timestamp))
 		p.i.makeRoom(weightOf(p.rest[:folded]))

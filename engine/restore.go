@@ -253,6 +253,7 @@ type restoring struct {
 
 func (t *restoring) progress(rows int64) {
 	t.rows += rows
+	t.i.restoredRows.Add(rows)
 	t.i.c.Metrics.restoring(t.i.p.Table(), rows, t.copies)
 	now := time.Now()
 	if now.Sub(t.reported) >= restoreReportEvery {

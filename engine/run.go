@@ -93,6 +93,7 @@ func supervise(ctx context.Context, p *Processor, c Config) error {
 		if time.Since(began) > steadyAfter {
 			pause = restartAfterMin
 		}
+		c.Watch.noteEnd(p.Group, class)
 		ran = ran || time.Since(began) > steadyAfter || class.Decision > broker.Retry
 		c.Metrics.restarted(p.Group, class.Name)
 		restarts.restarted(err, class, pause)
@@ -134,6 +135,7 @@ func attempt(ctx context.Context, p *Processor, c Config, ran bool) error {
 		return err
 	}
 	i := newInstance(p, c, partitions)
+	defer c.Watch.enter(i)()
 	proc, err := goka.NewProcessor(c.Brokers, graph(p, i.handle), i.options()...)
 	if err != nil {
 		return fmt.Errorf("make processor: %w", err)

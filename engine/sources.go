@@ -57,6 +57,8 @@ func (i *instance) awaitSource(ctx context.Context, table string, topics []strin
 		return fmt.Errorf("bounds of %s: %w", strings.Join(topics, ", "), err)
 	}
 	counted, logged := int64(-1), time.Now()
+	i.awaited.Store(&table)
+	defer i.awaited.Store(nil)
 	for {
 		behind, total, err := i.behindSource(table, starts, ends)
 		if err != nil || total == 0 {

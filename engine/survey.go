@@ -18,12 +18,12 @@ type topicPartition struct {
 	partition int32
 }
 
-// extentOf is how far a partition goes: readers of committed records come to stable, all records
-// end at end.
-type extentOf struct{ stable, end int64 }
+// reach is how far a partition goes: it begins at start, readers of committed records come to
+// stable, and all records end at end.
+type reach struct{ start, stable, end int64 }
 
 // survey is how far partitions go at a moment.
-type survey map[topicPartition]extentOf
+type survey map[topicPartition]reach
 
 // standing are the partitions in which records lie behind a stable offset that has not moved since
 // an earlier survey.
@@ -42,6 +42,9 @@ func (s survey) standing(before survey) kadm.TopicsSet {
 func surveyOf(ctx context.Context, admin *kadm.Client, topics, groups []string) (survey, error) {
 	s := survey{}
 	err := s.add(ctx, admin, topics, func(string, int32, int) bool { return true })
+	if len(groups) == 0 {
+		return s, err
+	}
 	// The topic of offsets is not there before the first group is, and may be hidden from us.
 	return s, errors.Join(err, s.add(ctx, admin, []string{hanging.OffsetsTopic},
 		func(_ string, p int32, partitions int) bool {
@@ -56,9 +59,13 @@ func (s survey) add(ctx context.Context, admin *kadm.Client, topics []string,
 	wanted func(topic string, partition int32, partitions int) bool) error {
 	// The stable offsets first: they are then no larger than the ends.
 	var failed error
+	starts, err := admin.ListStartOffsets(ctx, topics...)
+	if err != nil {
+		failed = fmt.Errorf("list starts: %w", err)
+	}
 	stable, err := admin.ListCommittedOffsets(ctx, topics...)
 	if err != nil {
-		failed = fmt.Errorf("list stable offsets: %w", err)
+		failed = errors.Join(failed, fmt.Errorf("list stable offsets: %w", err))
 	}
 	ends, err := admin.ListEndOffsets(ctx, topics...)
 	if err != nil {
@@ -66,13 +73,15 @@ func (s survey) add(ctx context.Context, admin *kadm.Client, topics []string,
 	}
 	ends.Each(func(end kadm.ListedOffset) {
 		at, ok := stable.Lookup(end.Topic, end.Partition)
-		err := errors.Join(end.Err, at.Err)
+		start, begins := starts.Lookup(end.Topic, end.Partition)
+		err := errors.Join(end.Err, at.Err, start.Err)
 		switch {
 		case errors.Is(err, kerr.UnknownTopicOrPartition):
 		case err != nil:
 			failed = errors.Join(failed, fmt.Errorf("%s/%d: %w", end.Topic, end.Partition, err))
-		case ok && wanted(end.Topic, end.Partition, len(ends[end.Topic])):
-			s[topicPartition{end.Topic, end.Partition}] = extentOf{at.Offset, end.Offset}
+		case ok && begins && wanted(end.Topic, end.Partition, len(ends[end.Topic])):
+			s[topicPartition{end.Topic, end.Partition}] = reach{start.Offset, at.Offset,
+				end.Offset}
 		}
 	})
 	return failed

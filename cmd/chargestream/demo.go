@@ -105,6 +105,8 @@ func (a *app) demo(ctx context.Context, f *demoFlags) (err error) {
 		Metrics:  engine.NewMetrics(registry),
 	}
 	procs := processors.All(newCounters(registry))
+	c.Watch = engine.NewWatch(c, procs)
+	registry.MustRegister(c.Watch.Collector("run"))
 	a.banner(f, listener)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

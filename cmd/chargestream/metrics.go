@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"chargestream/engine"
+	"chargestream/engine/stall"
 	"chargestream/processors"
 )
 
@@ -90,6 +91,8 @@ const headerTimeout = 5 * time.Second
 type readiness struct {
 	mu     sync.Mutex
 	states map[string]engine.State // by group
+	// stalls is what stands still; nil for nothing. It is set before the first request.
+	stalls func() []stall.Stall
 }
 
 // newReadiness is that of processors that have not begun.
@@ -144,11 +147,47 @@ type groupState struct {
 	Active int    `json:"active"` // partitions whose table is restored and that are read
 }
 
-// ServeHTTP implements http.Handler: 503 until every processor reads all that it was given.
+// stalled is a position that stands still in the answer.
+type stalled struct {
+	What      stall.What `json:"what"`
+	Group     string     `json:"group,omitempty"`
+	Topic     string     `json:"topic,omitempty"`
+	Partition int32      `json:"partition"`
+	Since     string     `json:"since"`
+	Behind    int64      `json:"behind"`
+	Class     string     `json:"class"`
+	Reason    string     `json:"reason"`
+}
+
+// stalledMax bounds what one answer lists: one cause may stop every partition of every topic.
+const stalledMax = 100
+
+func stalledOf(stalls []stall.Stall) []stalled {
+	list := make([]stalled, 0, min(len(stalls), stalledMax))
+	for _, s := range stalls[:min(len(stalls), stalledMax)] {
+		list = append(list, stalled{s.What, s.Group, s.Topic, s.Partition,
+			s.Since.UTC().Format(time.RFC3339), s.Behind, s.Reason.Class, s.Reason.Detail})
+	}
+	return list
+}
+
+// stalledTexts are stalls as sentences.
+func stalledTexts(stalls []stall.Stall, now time.Time) []string {
+	var texts []string
+	for _, s := range stalls[:min(len(stalls), stalledMax)] {
+		texts = append(texts, fmt.Sprintf("%s has not moved for %s: %s (%s)", s.Subject,
+			now.Sub(s.Since).Round(time.Second), s.Reason.Detail, s.Reason.Class))
+	}
+	return texts
+}
+
+// ServeHTTP implements http.Handler: 503 until every processor reads all that it was given. What
+// stands still is listed and does not change the status: another instance would fare no better.
 func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	var answer struct {
-		Ready  bool         `json:"ready"`
-		Groups []groupState `json:"groups"`
+		Ready   bool         `json:"ready"`
+		Groups  []groupState `json:"groups"`
+		Stalled []stalled    `json:"stalled,omitempty"`
 	}
 	answer.Ready = true
 	r.mu.Lock()
@@ -159,6 +198,9 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 			s.Active})
 	}
 	r.mu.Unlock()
+	if r.stalls != nil {
+		answer.Stalled = stalledOf(r.stalls())
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if !answer.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)

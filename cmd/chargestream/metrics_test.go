@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chargestream/engine"
+	"chargestream/engine/stall"
 	"chargestream/processors"
 )
 
@@ -45,13 +47,36 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
+// TestReadinessTellsWhatStandsStill, which does not end it.
+func TestReadinessTellsWhatStandsStill(t *testing.T) {
+	r := newReadiness([]*engine.Processor{{Group: "stations"}})
+	r.note(engine.State{Group: "stations", Member: true})
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	one := stall.Stall{Subject: stall.Subject{What: stall.Input, Group: "stations",
+		Topic: "heartbeats", Partition: 3}, Since: since, Behind: 7,
+		Reason: stall.Reason{Class: stall.Backpressure, Detail: "why"}}
+	r.stalls = func() []stall.Stall { return slices.Repeat([]stall.Stall{one}, stalledMax+1) }
+	answer := httptest.NewRecorder()
+	r.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	want := `{"what":"input","group":"stations","topic":"heartbeats","partition":3,` +
+		`"since":"2026-01-02T03:04:05Z","behind":7,"class":"backpressure","reason":"why"}`
+	if n := strings.Count(answer.Body.String(), want); answer.Code != 200 || n != stalledMax {
+		t.Errorf("%d with %d times %s: %s", answer.Code, n, want, answer.Body)
+	}
+	text := stalledTexts(r.stalls(), since.Add(time.Minute))
+	if len(text) != stalledMax ||
+		text[0] != "input of stations heartbeats/3 has not moved for 1m0s: why (backpressure)" {
+		t.Errorf("%d texts, the first is %q", len(text), text[0])
+	}
+}
+
 // TestEveryMetricIsExplained holds docs/operations.md against the metrics that there are.
 func TestEveryMetricIsExplained(t *testing.T) {
 	r := newRegistry()
 	engine.NewMetrics(r)
 	newCounters(r)
 	newViewCounter(r)
-	r.MustRegister(newViewMetrics(nil))
+	r.MustRegister(newViewMetrics(nil), engine.NewWatch(engine.Config{}, nil).Collector("run"))
 	descriptions := make(chan *prometheus.Desc)
 	go func() { r.Describe(descriptions); close(descriptions) }()
 	known := map[string]bool{}

@@ -111,6 +111,9 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 		Guarantee: engine.Guarantee(f.guarantee), CommitInterval: f.commit,
 		SessionTimeout: f.session, IdleAfter: f.idle, Standby: f.standby, StayOnStop: f.stay,
 		OnRestore: onRestore, OnState: ready.note, Log: log, Metrics: engine.NewMetrics(registry)}
+	c.Watch = engine.NewWatch(c, procs)
+	ready.stalls = c.Watch.Stalls
+	registry.MustRegister(c.Watch.Collector("run"))
 	stop, err := serveMetrics(f.http, f.pprof, registry, ready, log)
 	if err != nil {
 		return err
@@ -229,7 +232,15 @@ func runProcessors(
 ) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if c.Watch == nil {
+		c.Watch = engine.NewWatch(c, procs)
+	}
 	var running sync.WaitGroup
+	running.Go(func() {
+		if err := c.Watch.Run(ctx); err != nil {
+			cancel(err)
+		}
+	})
 	for _, p := range procs {
 		running.Go(func() {
 			if err := engine.Run(ctx, p, c); err != nil {
@@ -237,11 +248,6 @@ func runProcessors(
 			}
 		})
 	}
-	running.Go(func() {
-		if err := engine.NewWatch(c, procs...).Run(ctx); err != nil {
-			cancel(err)
-		}
-	})
 	if until {
 		err := catchUp(ctx, c, procs, ready)
 		if ctx.Err() == nil {

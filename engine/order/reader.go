@@ -44,6 +44,7 @@ type queue struct {
 	skip      int64 // records before this offset are in the table already
 	paused    bool
 	last      int64 // timestamp of the last record that was taken, ms
+	taken     int64 // how many records were taken
 }
 
 func (q *queue) empty() bool { return q.first == len(q.entries) }
@@ -186,6 +187,7 @@ func (r *Reader) Take(batch []Entry, now time.Time) (got []Entry, wait time.Dura
 		q.last = e.Record.Timestamp.UnixMilli()
 		q.entries[q.first] = Entry{}
 		q.first++
+		q.taken++
 		q.bytes -= Weight(e.Record)
 		if q.paused && q.bytes < topicBytesMax/2 {
 			q.paused = false
