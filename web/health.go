@@ -17,6 +17,8 @@ type health struct {
 type readiness struct {
 	Ready  bool             `json:"ready" enum:"true"`
 	Tables []TableFreshness `json:"tables" nullable:"false"`
+	// Stalled does not end readiness: another process would answer no better.
+	Stalled []string `json:"stalled,omitempty" doc:"What does not move, and why"`
 }
 
 func (a *api) registerHealth(h huma.API) {
@@ -33,6 +35,10 @@ func (a *api) healthz(context.Context, *struct{}) (*itemOutput[health], error) {
 func (a *api) readyz(context.Context, *struct{}) (*itemOutput[readiness], error) {
 	ready, reason := a.source.Ready()
 	tables := a.source.Freshness()
+	var stalled []string
+	if a.stalled != nil {
+		stalled = a.stalled()
+	}
 	if !ready {
 		var behind []error
 		for _, t := range tables {
@@ -43,12 +49,16 @@ func (a *api) readyz(context.Context, *struct{}) (*itemOutput[readiness], error)
 				})
 			}
 		}
+		for _, s := range stalled {
+			behind = append(behind, &huma.ErrorDetail{Location: "stalled", Message: s})
+		}
 		return nil, retryLater("not ready: "+reason, behind...)
 	}
 	if tables == nil {
 		tables = []TableFreshness{}
 	}
-	return &itemOutput[readiness]{Body: readiness{Ready: true, Tables: tables}}, nil
+	return &itemOutput[readiness]{Body: readiness{Ready: true, Tables: tables,
+		Stalled: stalled}}, nil
 }
 
 // retryLater is an answer with status 503 that says when to ask again.

@@ -246,6 +246,19 @@ func TestHealth(t *testing.T) {
 		!strings.Contains(p.Errors[0].Message, "1200") {
 		t.Errorf("/readyz does not say which table is behind: %s", out.Body)
 	}
+	// What stands still is told, whether all is ready or not.
+	stalled := web.NewHandler(web.Options{Source: source,
+		Stalled: func() []string { return []string{"view invoices/3 has not moved"} }})
+	if out := ask(stalled, http.MethodGet, "/readyz"); !strings.Contains(out.Body.String(),
+		`"message":"view invoices/3 has not moved","location":"stalled"`) {
+		t.Errorf("/readyz does not say what stands still: %s", out.Body)
+	}
+	source.reason = ""
+	if out := ask(stalled, http.MethodGet, "/readyz"); out.Code != http.StatusOK ||
+		!strings.Contains(out.Body.String(), `"stalled":["view invoices/3 has not moved"]`) {
+		t.Errorf("/readyz does not say what stands still: %d %s", out.Code, out.Body)
+	}
+	source.reason = "table invoices is catching up"
 	// Who is not ready is still alive.
 	if got := get[map[string]string](t, h, "/healthz")["status"]; got != "ok" {
 		t.Errorf("/healthz: status %q", got)

@@ -35,18 +35,22 @@ type Options struct {
 	// Profiles answers all paths under /debug/pprof/; without it there are none. A profile shows
 	// the inside of the process: it is for operators only.
 	Profiles http.Handler
-	Logger   *slog.Logger // requests at debug, faults at error; default is to discard
+	// Stalled is what does not move although there is something to read, a sentence each, in a
+	// fixed order; nil for nothing.
+	Stalled func() []string
+	Logger  *slog.Logger // requests at debug, faults at error; default is to discard
 }
 
 // api is the operations and what they need.
 type api struct {
-	source Source
-	logger *slog.Logger
+	source  Source
+	stalled func() []string // nil for nothing
+	logger  *slog.Logger
 }
 
 // NewHandler is the whole of the HTTP interface.
 func NewHandler(o Options) http.Handler {
-	a := &api{source: o.Source, logger: o.Logger}
+	a := &api{source: o.Source, stalled: o.Stalled, logger: o.Logger}
 	if a.logger == nil {
 		a.logger = slog.New(slog.DiscardHandler)
 	}

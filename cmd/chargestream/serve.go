@@ -10,12 +10,14 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
 	"chargestream/engine"
+	"chargestream/processors"
 	"chargestream/topics"
 	"chargestream/views"
 	"chargestream/web"
@@ -144,7 +146,16 @@ func serveViews(ctx context.Context, brokers []string, listener net.Listener, fo
 			}
 		})
 	}
+	watch := engine.NewViewWatch(engine.Config{Brokers: brokers, Log: log}, processors.All(nil),
+		slices.Collect(maps.Values(tables)))
+	registry.MustRegister(watch.Collector("serve"))
+	running.Go(func() {
+		if err := watch.Run(ctx); err != nil {
+			cancel(err)
+		}
+	})
 	handler := web.NewHandler(web.Options{Source: source, Logger: log,
+		Stalled:  func() []string { return stalledTexts(watch.Stalls(), time.Now()) },
 		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Profiles: profiles(listener, forced)})
 	err := web.Serve(ctx, listener, handler, log)
