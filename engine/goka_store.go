@@ -76,6 +76,7 @@ func (i *instance) buildStore(topic string, partition int32) (storage.Storage, e
 	if topic != i.p.Table() {
 		s, err := i.openOrRebuild(i.path(topic, partition), topic, 1)
 		if err != nil {
+			i.note(err) // goka prints it into an error of its own
 			return nil, err
 		}
 		i.mu.Lock()

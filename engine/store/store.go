@@ -101,7 +101,7 @@ func Open(path string, tables int) (*Store, error) {
 	}
 	db, err := leveldb.OpenFile(path, options)
 	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", path, err)
+		return nil, fmt.Errorf("open store %s: %w", path, withCause(path, err))
 	}
 	s := &Store{path: path, tables: tables, db: db, offsets: make([]int64, tables),
 		pending: newLayer(tables), writing: newLayer(tables), keys: newFilter(),
