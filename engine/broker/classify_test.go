@@ -404,6 +404,65 @@ func TestClassOfRealClients(t *testing.T) {
 	})
 }
 
+// nowhere is a broker that is not listed.
+const nowhere = 77
+
+// TestClassOfADeadBroker: the client's errors for a broker that is down, and that others still
+// name. It exports none of them.
+func TestClassOfADeadBroker(t *testing.T) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	c.ControlKey(int16(kmsg.FindCoordinator), func(q kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		r := q.ResponseKind().(*kmsg.FindCoordinatorResponse)
+		r.NodeID = nowhere
+		for _, key := range q.(*kmsg.FindCoordinatorRequest).CoordinatorKeys {
+			one := kmsg.NewFindCoordinatorResponseCoordinator()
+			one.Key, one.NodeID = key, nowhere
+			r.Coordinators = append(r.Coordinators, one)
+		}
+		return r, nil, true
+	})
+	client := func() *kgo.Client {
+		cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.RequestRetries(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(cl.Close)
+		return cl
+	}
+	cl := client()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, gone := cl.Broker(nowhere).Request(ctx, kmsg.NewPtrMetadataRequest())
+	heartbeat := kmsg.NewPtrHeartbeatRequest()
+	heartbeat.Group = "g"
+	_, group := cl.Request(ctx, heartbeat)
+	end := kmsg.NewPtrEndTxnRequest()
+	end.TransactionalID = "id"
+	_, transaction := cl.Request(ctx, end)
+	c.ControlKey(int16(kmsg.Metadata), func(q kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		r := q.ResponseKind().(*kmsg.MetadataResponse)
+		r.ControllerID = nowhere
+		return r, nil, true
+	})
+	_, controller := client().Request(ctx, kmsg.NewPtrCreateTopicsRequest())
+	checkDecided(t, []decided{
+		{"not in the metadata", gone, Retry, "network"},
+		{"coordinates a group", group, Retry, "coordinator_moved"},
+		{"coordinates a transaction", transaction, Retry, "coordinator_moved"},
+		{"is the controller", controller, Retry, "controller_moved"},
+		{"had requests", errors.New("the broker connection has died and the request will be " +
+			"retried on a new connection"), Retry, "network"},
+		{"held a partition", errors.New("metadata update is missing a partition that we were " +
+			"previously using"), Restart, "metadata_stale"},
+	})
+}
+
 func fakeCluster(t *testing.T, opts ...kfake.Opt) string {
 	c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1))...)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/IBM/sarama"
@@ -33,6 +34,22 @@ func recognise(err error) []finding {
 	}
 	if hidden, ok := err.(interface{ Is(error) bool }); ok {
 		return ofHidden(hidden)
+	}
+	return ofText(err.Error())
+}
+
+// notListed ends franz-go's errors for a broker that is down: another one names it as coordinator
+// or controller and does not list it any more.
+const notListed = " but did not reply with that broker in the broker list"
+
+// ofText classifies errors of franz-go whose types are not exported and whose texts have a name or
+// a number in them.
+func ofText(text string) []finding {
+	switch {
+	case strings.HasPrefix(text, "broker replied that the controller broker is "):
+		return ofCode(kerr.NotController.Code)
+	case strings.HasPrefix(text, "broker replied ") && strings.HasSuffix(text, notListed):
+		return ofCode(kerr.NotCoordinator.Code)
 	}
 	return nil
 }
@@ -165,8 +182,15 @@ var sentinels = []sentinel{
 	{unreachable, cause, []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed,
 		sarama.ErrOutOfBrokers, sarama.ErrBrokerNotFound, sarama.ErrNotConnected,
 		sarama.ErrControllerNotAvailable},
-		// Of go-resiliency, which sarama's producer uses and this module does not require.
-		[]string{"circuit breaker is open"}},
+		[]string{
+			// Of go-resiliency, which sarama's producer uses and this module does not require.
+			"circuit breaker is open",
+			// Of franz-go: a broker that is not in the metadata any more, a connection that ended
+			// with requests under way, and the response to another request.
+			"unknown broker", "the broker connection has died and the request will be retried " +
+				"on a new connection", "correlation ID mismatch"}},
+	{Class{Restart, "what the client knows of the cluster is too old", "metadata_stale"}, cause,
+		nil, []string{"metadata update is missing a partition that we were previously using"}},
 	{clientClosed, consequence, []error{kgo.ErrClientClosed, sarama.ErrClosedClient,
 		sarama.ErrClosedConsumerGroup, sarama.ErrShuttingDown}, nil},
 	{Class{Restart, "buffered records were thrown away by an abort", "aborted"}, consequence,
