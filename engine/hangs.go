@@ -80,50 +80,35 @@ type hangs struct {
 }
 
 // look takes what was found and returns which transactions to end and which to log. A transaction
-// is ended that two looks found in the same way, one after the other: what a coordinator has just
-// ended may still look as if it hung. It is logged at that moment too, once.
-func (h *hangs) look(found []hanging.Found) (end, tell []hanging.Found) {
+// is ended that two looks found in the same way, one after the other (hanging.Confirm). It is
+// logged at that moment too, once. by is how many hang, by owner.
+func (h *hangs) look(found []hanging.Found) (end, tell []hanging.Found, by map[Owner]int) {
 	var told []hanging.Found
-	for n := range found {
-		f := &found[n]
-		twice := has(h.before, f, func(b *hanging.Found) bool { return b.Decision == f.Decision })
-		if !f.Decision.Action.Hangs() || !twice {
+	by = map[Owner]int{}
+	for _, f := range hanging.Confirm(h.before, found) {
+		if !f.Decision.Action.Hangs() {
 			continue
 		}
-		if f.Decision.Action != hanging.Undecided && OwnerOf(f.ID, h.procs...) == OwnerOwn {
-			end = append(end, *f)
+		owner := OwnerOf(f.ID, h.procs...)
+		by[owner]++
+		if f.Decision.Action != hanging.Undecided && owner == OwnerOwn {
+			end = append(end, f)
 			continue
 		}
-		if !has(h.told, f, func(*hanging.Found) bool { return true }) {
-			tell = append(tell, *f)
+		if !slices.ContainsFunc(h.told, func(g hanging.Found) bool { return f.Same(&g) }) {
+			tell = append(tell, f)
 		}
-		told = append(told, *f)
+		told = append(told, f)
 	}
 	h.before, h.told = found, told
-	return end, tell
-}
-
-// has reports whether a list has the same transaction, and in the same way.
-func has(list []hanging.Found, f *hanging.Found, alike func(*hanging.Found) bool) bool {
-	for n := range list {
-		if list[n].Same(f) && alike(&list[n]) {
-			return true
-		}
-	}
-	return false
+	return end, tell, by
 }
 
 // endFound ends what hangs, logs what it leaves, and counts both.
 func (w *Watch) endFound(ctx context.Context, client *kgo.Client, found []hanging.Found) error {
-	end, tell := w.hangs.look(found)
+	end, tell, by := w.hangs.look(found)
 	for n := range tell {
 		tellHanging(w.c.Log, &tell[n], OwnerOf(tell[n].ID, w.procs...))
-	}
-	by := map[Owner]int{}
-	for n := range found {
-		if found[n].Decision.Action.Hangs() {
-			by[OwnerOf(found[n].ID, w.procs...)]++
-		}
 	}
 	w.c.Metrics.hanging(by)
 	return endHanging(ctx, client, &w.c, end)

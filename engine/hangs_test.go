@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -41,9 +42,15 @@ func TestHangsLook(t *testing.T) {
 		{nil, nil, nil},
 		{finds{own}, nil, nil},
 	} {
-		end, tell := h.look(step.found)
+		end, tell, by := h.look(step.found)
 		if !slices.Equal(end, step.end) {
 			t.Errorf("look %d ends %+v, want %+v", n, end, step.end)
+		}
+		if n == 1 && !maps.Equal(by, map[Owner]int{OwnerOwn: 3, OwnerOther: 1, OwnerUnknown: 1}) {
+			t.Errorf("by owner %v", by)
+		}
+		if n == 0 && len(by) > 0 {
+			t.Errorf("one look counts %v", by)
 		}
 		if !slices.Equal(tell, step.tell) {
 			t.Errorf("look %d logs %+v, want %+v", n, tell, step.tell)

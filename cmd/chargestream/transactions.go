@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 	"chargestream/processors"
 )
 
-// againAfter is the pause between two looks: what is ended must hang in both.
+// againAfter is the pause between two looks: what hangs must hang in both.
 const againAfter = 2 * time.Second
 
 type transactionFlags struct {
@@ -100,8 +101,26 @@ func lineOf(f *hanging.Found, procs []*engine.Processor) transactionLine {
 		Reason: f.Decision.Reason}
 }
 
-// openTransactions asks for what is open. What a broker did not answer is an error.
+// openTransactions asks for what is open, twice if something hangs. What a broker did not answer is
+// an error.
 func (a *app) openTransactions(ctx context.Context, client *kgo.Client,
+	procs []*engine.Processor) ([]hanging.Found, error) {
+	first, err := a.openOnce(ctx, client, procs)
+	if err != nil || !slices.ContainsFunc(first, func(f hanging.Found) bool {
+		return f.Decision.Action.Hangs()
+	}) {
+		return first, err
+	}
+	select {
+	case <-ctx.Done():
+		return first, ctx.Err()
+	case <-time.After(againAfter):
+	}
+	second, err := a.openOnce(ctx, client, procs)
+	return hanging.Confirm(first, second), err
+}
+
+func (a *app) openOnce(ctx context.Context, client *kgo.Client,
 	procs []*engine.Processor) ([]hanging.Found, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -188,37 +207,28 @@ func (a *app) endTransactions(ctx context.Context, f *transactionFlags) error {
 	}
 	defer client.Close()
 	procs := processors.All(nil)
-	first, err := a.openTransactions(ctx, client, procs)
-	if err != nil {
-		return err
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(againAfter):
-	}
-	second, err := a.openTransactions(ctx, client, procs)
+	found, err := a.openTransactions(ctx, client, procs)
 	if err != nil {
 		return err
 	}
 	ended, left := 0, 0
-	for n := range second {
-		found := &second[n]
-		if !found.Decision.Action.Hangs() || !hangsIn(first, found) {
+	for n := range found {
+		one := &found[n]
+		if !one.Decision.Action.Hangs() {
 			continue
 		}
-		if !f.chooses(found, procs) {
+		if !f.chooses(one, procs) {
 			left++
-			if err := a.printEnded(found, procs, "left"); err != nil {
+			if err := a.printEnded(one, procs, "left"); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := a.endTransaction(ctx, client, found); err != nil {
+		if err := a.endTransaction(ctx, client, one); err != nil {
 			return err
 		}
 		ended++
-		if err := a.printEnded(found, procs, "ended"); err != nil {
+		if err := a.printEnded(one, procs, "ended"); err != nil {
 			return err
 		}
 	}
@@ -226,16 +236,6 @@ func (a *app) endTransactions(ctx context.Context, f *transactionFlags) error {
 		return a.printf("no transaction hangs\n")
 	}
 	return hangsLeft(left, "docs/operations.md, Hanging transactions, says what to do about them")
-}
-
-// hangsIn reports whether a look found the same transaction in the same way.
-func hangsIn(look []hanging.Found, f *hanging.Found) bool {
-	for n := range look {
-		if look[n].Same(f) && look[n].Decision == f.Decision {
-			return true
-		}
-	}
-	return false
 }
 
 // chooses reports whether a transaction is to be ended. It sets the outcome of one that has none.

@@ -28,6 +28,21 @@ func (f *Found) Same(g *Found) bool {
 		f.Epoch == g.Epoch && f.Start == g.Start
 }
 
+// Confirm returns the second of two looks. What hangs in it and did not in the first one, in the
+// same way, is to be waited for: between the answers of leader and coordinator a transaction may
+// have been ended that was alive.
+func Confirm(first, second []Found) []Found {
+	confirmed := slices.Clone(second)
+	for n := range confirmed {
+		f := &confirmed[n]
+		same := func(g Found) bool { return f.Same(&g) && f.Decision == g.Decision }
+		if f.Decision.Action.Hangs() && !slices.ContainsFunc(first, same) {
+			f.Decision = Decision{Wait, "it was seen once: look again"}
+		}
+	}
+	return confirmed
+}
+
 // Look describes the transactions that are open on partitions, ordered by topic and partition. With
 // an error it returns what it could find.
 //
