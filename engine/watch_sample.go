@@ -8,6 +8,10 @@ import (
 	"chargestream/engine/stall"
 )
 
+// lastsAfter is when an attempt is not one of those that end again and again. It is shorter than
+// what makes a stall: one restart, after which there is nothing to do, is none.
+const lastsAfter = stall.After / 2
+
 // view is what a look has of the cluster.
 type view struct {
 	survey survey
@@ -82,8 +86,8 @@ func (w *Watch) sampleGroup(now time.Time, p *Processor, i *instance,
 		s = i.sample()
 		at.lookedUp = max(at.lookedUp, i.lookedUp())
 	}
-	if now.Sub(at.began) >= stall.After {
-		at.failing = stall.Reason{} // an attempt that lasts is not one that ends again and again
+	if now.Sub(at.began) >= lastsAfter {
+		at.failing = stall.Reason{}
 	}
 	if at.failing.Class != "" { // being ready for a moment is no progress, only commits are
 		s = stall.Sample{Behind: 1, Facts: stall.Facts{Failing: at.failing}}
