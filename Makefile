@@ -64,7 +64,7 @@ test-integration: mustang-jars $(if $(CHARGESTREAM_TEST_BROKERS),,kafka-jars) ne
 # SEED=0 takes a seed from the clock; the log tells it.
 SEED   ?= 0
 EVENTS ?= 500000
-KILLS  ?= 6
+KILLS  ?= 7
 
 .PHONY: test-faults
 test-faults: kafka-jars need-java ## disturb instances and a real Kafka, check every record (SEED; long: KILLS=30 EVENTS=1500000)

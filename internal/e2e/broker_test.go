@@ -72,11 +72,13 @@ func runAll(ctx context.Context, procs []*engine.Processor, c engine.Config) err
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error)
+	c.Watch = engine.NewWatch(c, procs)
+	go func() { ended <- c.Watch.Run(ctx) }()
 	for _, p := range procs {
 		go func() { ended <- engine.Run(ctx, p, c) }()
 	}
 	var err error
-	for range procs {
+	for range len(procs) + 1 {
 		err = errors.Join(err, <-ended)
 		cancel()
 	}

@@ -8,25 +8,25 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"chargestream/engine"
+	"chargestream/engine/hanging"
 	"chargestream/internal/kafkatest"
+	"chargestream/topics"
 )
 
-// Bounds of the watch over hanging transactions: how often is looked, and how many looks in a row
-// a transaction must be open that its coordinator knows nothing of.
+// Bounds of the watch over hanging transactions: how often is looked, and how many looks in a row a
+// transaction may hang before the instances have failed to end it. They need 20 s, and a fault may
+// keep the broker or both instances away for as long.
 const (
 	hangingEvery = 2 * time.Second
-	hangingLooks = 6
+	hangingLooks = 30
 )
 
-// watchHanging ends transactions that hang, as an operator does (kafka-transactions.sh abort),
-// until the function that it returns is called. A broker that is stopped or killed leaves one now
-// and then: it is open on partitions and its coordinator, which has begun anew, knows nothing of
-// it, so no process ever ends it, and readers of committed records stand still. That the
-// coordinator did not commit it is what the comparison of all records then shows.
+// watchHanging fails the test for a transaction that hangs for a minute, until the function that it
+// returns is called. A broker that is stopped or killed leaves one now and then; the instances end
+// it. That they end it by the right outcome is what the comparison of all records then shows.
 func watchHanging(t *testing.T, b kafkatest.Broker) (end func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -45,13 +45,20 @@ func watchHanging(t *testing.T, b kafkatest.Broker) (end func()) {
 			case <-time.After(hangingEvery):
 			}
 			now := map[string]int{}
-			for _, p := range openUnknown(ctx, kadm.NewClient(client)) {
-				key := fmt.Sprint(p.Topic, "/", p.Partition, " producer ", p.ProducerID, " epoch ",
-					p.ProducerEpoch, " from ", p.CurrentTxnStartOffset)
-				if now[key] = seen[key] + 1; now[key] >= hangingLooks {
-					states := coordinatorStates(ctx, b, &p)
-					t.Logf("a hanging transaction is aborted: %s, its coordinator:%s: %v", key,
-						states, abortHanging(ctx, kadm.NewClient(client), &p))
+			found, err := hangingNow(ctx, client)
+			if err != nil {
+				continue // the broker is away
+			}
+			for _, f := range found {
+				key := fmt.Sprintf("%s/%d of %s, producer %d, epoch %d, from %d", f.Topic,
+					f.Partition, f.ID, f.ProducerID, f.Epoch, f.Start)
+				now[key] = seen[key] + 1
+				switch now[key] {
+				case 2: // one look alone also sees what is just being committed
+					t.Logf("a transaction hangs: %s: %s at epoch %d: %v (%s)", key, f.State,
+						f.KnownEpoch, f.Decision.Action, f.Decision.Reason)
+				case hangingLooks:
+					t.Errorf("still hangs, and no instance ended it: %s", key)
 				}
 			}
 			seen = now
@@ -60,73 +67,52 @@ func watchHanging(t *testing.T, b kafkatest.Broker) (end func()) {
 	return func() { cancel(); <-done }
 }
 
-// openUnknown are the transactions that are open on partitions and over for their coordinator.
-// There are none as long as the broker does not answer. The topic of groups' offsets is looked at
-// too: a member waits for offsets that are pending there.
-func openUnknown(ctx context.Context, admin *kadm.Client) []kadm.DescribedProducer {
+// hangingNow are the transactions that hang, by one look.
+func hangingNow(ctx context.Context, client *kgo.Client) ([]hanging.Found, error) {
 	ctx, cancel := context.WithTimeout(ctx, hangingEvery)
 	defer cancel()
-	details, err := admin.ListTopicsWithInternal(ctx)
+	found, err := engine.OpenTransactions(ctx, client, fleet(true)...)
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	all := kadm.TopicsSet{}
-	details.EachPartition(func(p kadm.PartitionDetail) { all.Add(p.Topic, p.Partition) })
-	producers, err := admin.DescribeProducers(ctx, all)
-	if err != nil {
-		return nil
-	}
-	known, err := admin.ListTransactions(ctx, nil, nil)
-	if err != nil {
-		return nil
-	}
-	over := map[int64]bool{}
-	for _, tx := range known.Sorted() {
-		over[tx.ProducerID] = tx.State == "Empty" || tx.State == "CompleteCommit" ||
-			tx.State == "CompleteAbort"
-	}
-	var open []kadm.DescribedProducer
-	producers.EachProducer(func(p kadm.DescribedProducer) {
-		if isOver, ok := over[p.ProducerID]; p.CurrentTxnStartOffset >= 0 && (isOver || !ok) {
-			open = append(open, p)
+	var hang []hanging.Found
+	for _, f := range found {
+		if f.Decision.Action.Hangs() {
+			hang = append(hang, f)
 		}
-	})
-	return open
+	}
+	return hang, nil
 }
 
-// coordinatorStates are the states that the coordinator wrote for the producer of a transaction,
-// from the epoch of the transaction on. A transaction that it decided to commit, and that hangs on
-// some partitions, is torn by the abort: the comparison of all records finds that, and these states
-// show that the broker did not write its markers.
-func coordinatorStates(ctx context.Context, b kafkatest.Broker, p *kadm.DescribedProducer) string {
-	records, err := kafkatest.ReadAll(ctx, b.Addrs(), "__transaction_state", false)
+// hang leaves a transaction of a dead instance open on a table and on the offsets of its group, and
+// waits until the instances have ended it.
+func (f *faults) hang() {
+	ctx, cancel := context.WithTimeout(f.t.Context(), adminLimit)
+	defer cancel()
+	id := topics.GroupStations + "-gone"
+	f.note("transaction hangs", id)
+	_, _, err := kafkatest.MakeHang(ctx, f.b.Addrs(), kafkatest.Hang{ID: id,
+		Topic: topics.Table(topics.TableStations), Ended: 0, Open: 1, Key: "aborted",
+		Group: topics.GroupStations, Offset: 1})
 	if err != nil {
-		return " " + err.Error()
+		f.t.Error(err)
+		return
 	}
-	text := ""
-	for _, r := range records {
-		var v kmsg.TxnMetadataValue
-		if r.Value == nil || v.ReadFrom(r.Value) != nil || v.ProducerID != p.ProducerID ||
-			int(v.ProducerEpoch) < int(p.ProducerEpoch) {
-			continue
+	began := time.Now()
+	for time.Since(began) < hangingEvery*hangingLooks {
+		left := false
+		f.admin(func(ctx context.Context, client *kgo.Client) error {
+			found, err := hangingNow(ctx, client)
+			for _, h := range found {
+				left = left || h.ID == id
+			}
+			return err
+		})
+		if !left {
+			f.t.Logf("it was ended after %s", time.Since(began).Round(time.Second))
+			return
 		}
-		text += fmt.Sprintf(" epoch %d %v", v.ProducerEpoch, v.State)
+		<-time.After(hangingEvery)
 	}
-	return text
-}
-
-func abortHanging(ctx context.Context, admin *kadm.Client, p *kadm.DescribedProducer) error {
-	at := kadm.TopicsSet{}
-	at.Add(p.Topic, p.Partition)
-	responses, err := admin.WriteTxnMarkers(ctx, kadm.TxnMarkers{ProducerID: p.ProducerID,
-		ProducerEpoch: p.ProducerEpoch, CoordinatorEpoch: max(p.CoordinatorEpoch, 0), Topics: at})
-	if err != nil {
-		return err
-	}
-	responses.EachPartition(func(r kadm.TxnMarkersPartitionResponse) {
-		if r.Err != nil {
-			err = r.Err
-		}
-	})
-	return err
+	f.t.Error("the instances did not end it")
 }

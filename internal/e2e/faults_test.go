@@ -22,7 +22,7 @@ import (
 var (
 	faultSeed   = flag.Uint64("faults.seed", 0, "seed of the faults; 0 takes one from the clock")
 	faultEvents = flag.Int("faults.events", 500_000, "events of the run")
-	faultKills  = flag.Int("faults.kills", 6, "how often an instance is killed")
+	faultKills  = flag.Int("faults.kills", 7, "how often an instance is killed")
 )
 
 // faultSpan is about how long a kill and what follows it take: the events are spread over as many
@@ -105,7 +105,8 @@ type faults struct {
 // wrong, each in its turn, in an order that the seed draws.
 func (f *faults) run(kills int, third string) {
 	others := []func(){f.freeze, f.restartBroker, f.killBroker, func() { f.joinAndLeave(third) },
-		f.cut, f.stall, f.refuseWrites, f.loseAnswers, f.endAttempts, f.fence, f.expel, f.tooLarge}
+		f.cut, f.stall, f.refuseWrites, f.loseAnswers, f.endAttempts, f.fence, f.expel, f.tooLarge,
+		f.hang}
 	f.rng.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
 	for kill := range kills {
 		f.pause()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -32,13 +33,19 @@ type Hang struct {
 	Begun bool
 }
 
+// hanging is held while a broker does not verify transactions: tests that share it may hang some at
+// the same time.
+var hanging sync.Mutex
+
 // MakeHang leaves a transaction open, and returns its producer. What hangs is written past the
-// coordinator, after the outcome, so the broker is told not to verify transactions any more. It
-// needs a real Kafka with transaction.version 2 and a single broker.
+// coordinator, after the outcome, so the broker does not verify transactions meanwhile. It needs a
+// real Kafka with transaction.version 2 and a single broker.
 func MakeHang(ctx context.Context, addrs []string, h Hang) (producer int64, epoch int16,
 	err error) {
+	hanging.Lock()
+	defer hanging.Unlock()
 	err = withClient(addrs, func(cl *kgo.Client) error {
-		if err := trustTransactions(ctx, kadm.NewClient(cl)); err != nil {
+		if err := verifyTransactions(ctx, kadm.NewClient(cl), "false"); err != nil {
 			return err
 		}
 		if producer, epoch, err = cl.ProducerID(ctx); err != nil || h.Begun {
@@ -56,6 +63,11 @@ func MakeHang(ctx context.Context, addrs []string, h Hang) (producer int64, epoc
 	if err != nil {
 		return 0, 0, fmt.Errorf("make a transaction: %w", err)
 	}
+	defer func() {
+		err = errors.Join(err, withClient(addrs, func(cl *kgo.Client) error {
+			return verifyTransactions(ctx, kadm.NewClient(cl), "true")
+		}))
+	}()
 	// The requests of clients without transaction.version 2, which do not ask the coordinator.
 	err = withClient(addrs, func(cl *kgo.Client) error {
 		if err := writeHanging(ctx, cl, h, producer, epoch); err != nil || h.Group == "" {
@@ -69,11 +81,10 @@ func MakeHang(ctx context.Context, addrs []string, h Hang) (producer int64, epoc
 	return producer, epoch, nil
 }
 
-// trustTransactions has the broker take what belongs to no transaction of a coordinator.
-func trustTransactions(ctx context.Context, admin *kadm.Client) error {
-	off := "false"
+// verifyTransactions has the broker refuse what belongs to no transaction of a coordinator, or not.
+func verifyTransactions(ctx context.Context, admin *kadm.Client, yes string) error {
 	altered, err := admin.AlterBrokerConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig,
-		Name: "transaction.partition.verification.enable", Value: &off}})
+		Name: "transaction.partition.verification.enable", Value: &yes}})
 	if err != nil {
 		return err
 	}
