@@ -40,6 +40,7 @@ func plan() map[string]room {
 			foreign: []string{"codeberg.org/go-pdf/fpdf", "github.com/bojanz/currency",
 				"golang.org/x/image"}},
 		"reconcile": {pure: true, within: []string{"."}},
+		"why":       {pure: true, within: []string{".", "tables", "billing", "documents"}},
 		"reconcile/source": {within: []string{".", "topics", "tables", "processors", "engine",
 			"reconcile", "internal/kafkaread"}},
 		"replay": {within: []string{".", "codecs", "topics", "tables", "processors", "engine",
@@ -50,7 +51,8 @@ func plan() map[string]room {
 			"engine", "internal/lattice"}},
 		// views implement web.Source, so that web is tested without a broker.
 		"views": {
-			within: []string{".", "codecs", "topics", "tables", "billing", "engine", "web"}},
+			within: []string{".", "codecs", "topics", "tables", "billing", "why", "engine",
+				"web"}},
 		"web":                {within: []string{"."}},
 		"cmd":                {within: []string{everyRoom}},
 		"benchmarks":         {within: []string{everyRoom}},
