@@ -49,10 +49,11 @@ func (l *Letters) Of(station chargestream.StationID,
 	session chargestream.SessionID) []chargestream.DeadLetter {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return chooseLetters(l.list, station, session)
+	return ChooseLetters(l.list, station, session)
 }
 
-func chooseLetters(list []chargestream.DeadLetter, station chargestream.StationID,
+// ChooseLetters is what Letters.Of gives of a list.
+func ChooseLetters(list []chargestream.DeadLetter, station chargestream.StationID,
 	session chargestream.SessionID) []chargestream.DeadLetter {
 	var named, others []chargestream.DeadLetter
 	for _, d := range list {

@@ -195,8 +195,8 @@ func (f *SessionFacts) missing(w *chargestream.SessionWhy) []string {
 	s := f.Row
 	add(s == nil && len(f.Documents) == 0, "all of it: nothing that names the session was folded")
 	if s != nil {
-		add(len(s.Starts) == 0, "its start: no session_started came")
-		add(len(s.Ends) == 0, "its end: no session_ended came")
+		add(len(s.Starts) == 0, "its start: no session_start came")
+		add(len(s.Ends) == 0, "its end: no session_end came")
 		add(len(s.Ends) > 0 && !metered(s), "its energy: its end has no register and no "+
 			"energy_wh, and no meter value has a register")
 		add(len(s.Starts) > 0 && s.Starts[0].UserID == "", "who pays: its start names no user_id")

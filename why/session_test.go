@@ -49,7 +49,7 @@ func TestSession(t *testing.T) {
 			Registry: ac, Now: noon + hour}, "no bill yet: it is due at 2026-03-03T12:00:00Z",
 			"10 minutes after its end; without an end it is held as session_not_ended",
 			"names it; of its versions the one from 2026-01-01T12:00:00Z was in force",
-			"its end: no session_ended came", noon + 24*hour},
+			"its end: no session_end came", noon + 24*hour},
 		"ended": {why.SessionFacts{Row: &tables.Session{Starts: started(), Low: noon,
 			Ends: ended(noon + hour)}, Registry: ac, Now: noon + hour},
 			"no bill yet: it is due at 2026-03-02T13:10:00Z", "10 minutes after its end", "", "",
@@ -60,14 +60,14 @@ func TestSession(t *testing.T) {
 			noon + hour + 10*chargestream.Minute},
 		"orphan": {why.SessionFacts{Row: &tables.Session{Ends: ended(noon)}, Registry: ac},
 			"no bill yet", "without a start it is held as stop_without_start", "",
-			"its start: no session_started came", noon + 10*chargestream.Minute},
+			"its start: no session_start came", noon + 10*chargestream.Minute},
 		"no station": {why.SessionFacts{Row: &tables.Session{Starts: started(), Low: noon,
 			Ends: ended(noon + hour)}}, "", "", "no entry of the station st-1",
 			"its tariff: the registry (topic stations) has no entry of the station st-1; write " +
 				`one with "chargestream stations put"`, noon + hour + 10*chargestream.Minute},
 		"entry without a tariff": {why.SessionFacts{Row: &tables.Session{Starts: started(),
 			Low: noon}, Registry: entry(chargestream.StationInfo{})}, "", "", "has no tariff_id",
-			"its end: no session_ended came | its tariff: the registry's entry of the station " +
+			"its end: no session_end came | its tariff: the registry's entry of the station " +
 				"st-1, which arrived at 2026-03-02T11:00:00Z, has no tariff_id; write it again " +
 				`with one: "chargestream stations put"`, noon + 24*hour},
 		"unknown tariff": {why.SessionFacts{Row: &tables.Session{Starts: started(), Low: noon,

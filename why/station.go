@@ -26,7 +26,10 @@ type StationFacts struct {
 
 // Known reports whether there is anything to say.
 func (f *StationFacts) Known() bool {
-	return f.Row != nil || f.Registry != nil || len(f.Letters) > 0 || len(f.Documents) > 0
+	return f.Row != nil || f.Registry != nil || len(f.Documents) > 0 ||
+		slices.ContainsFunc(f.Letters, func(d chargestream.DeadLetter) bool {
+			return d.Key == string(f.ID) || d.Key == ""
+		})
 }
 
 // Station says what is known of a station, and what keeps its sessions from being billed.

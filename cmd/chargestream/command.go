@@ -47,6 +47,7 @@ func subcommands() []func(*app) *cobra.Command {
 		(*app).simulateCommand,
 		(*app).invoicesCommand,
 		(*app).statementsCommand,
+		(*app).whyCommand,
 		(*app).reconcileCommand,
 		(*app).deadLettersCommand,
 		(*app).topologyCommand,
