@@ -13,6 +13,7 @@ import (
 	"chargestream/topics"
 	"chargestream/views"
 	"chargestream/web"
+	"chargestream/why"
 )
 
 // memory is a Table in memory.
@@ -27,7 +28,9 @@ type memory struct {
 
 // set changes a row; nil deletes it.
 func (m *memory) set(key string, row []byte) {
-	m.onChange(key, m.rows[key], row)
+	if m.onChange != nil {
+		m.onChange(key, m.rows[key], row)
+	}
 	if row == nil {
 		delete(m.rows, key)
 	} else {
@@ -57,7 +60,8 @@ func (m measured) Newest() int64 { return m.newest }
 
 // city is the tables of a test, and what the views logged and counted.
 type city struct {
-	stations, sessions, registry, utilization, invoices, anomalies *memory
+	stations, sessions, registry, utilization, invoices, anomalies, tariffs *memory
+	letters                                                                 *why.Letters
 
 	views   *views.Views
 	log     *strings.Builder
@@ -78,12 +82,15 @@ func newCity() *city {
 		utilization: table(topics.Utilization),
 		invoices:    table(topics.Invoices),
 		anomalies:   table(topics.Anomalies),
+		tariffs:     table(topics.Table(topics.TableTariffs)),
+		letters:     &why.Letters{},
 		log:         &strings.Builder{},
 		corrupt:     map[string]int{},
 	}
 	c.views = views.New(views.Tables{Stations: c.stations, Sessions: c.sessions,
 		Registry: c.registry, Utilization: c.utilization, Invoices: c.invoices,
-		Anomalies: c.anomalies}, slog.New(slog.NewTextHandler(c.log, nil)), c)
+		Anomalies: c.anomalies, Tariffs: c.tariffs, Letters: c.letters},
+		slog.New(slog.NewTextHandler(c.log, nil)), c)
 	return c
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"chargestream"
 	"chargestream/web"
+	"chargestream/why"
 )
 
 // Table is a full copy of a compacted topic. Its methods are called by many requests at a time.
@@ -44,7 +45,7 @@ type Measured interface {
 	Newest() int64
 }
 
-// Tables are the copies that the answers are made of. All are required.
+// Tables are the copies that the answers are made of. All but Letters are required.
 type Tables struct {
 	Stations    Table // rows of tables.Station by station_id
 	Sessions    Table // rows of tables.Session by engine.RowKey of station_id and session_id
@@ -52,11 +53,15 @@ type Tables struct {
 	Utilization Table // chargestream.Utilization as JSON by web.UtilizationKey
 	Invoices    Table // chargestream.Invoice as JSON by invoice_id
 	Anomalies   Table // chargestream.Anomaly as JSON by anomaly_id
+	Tariffs     Table // rows of tables.Tariff by tariff_id
+	// Letters are the newest dead letters; nil where nothing follows them.
+	Letters *why.Letters
 }
 
 // all is every table, in the order in which they are shown.
 func (t *Tables) all() []Table {
-	return []Table{t.Stations, t.Sessions, t.Registry, t.Utilization, t.Invoices, t.Anomalies}
+	return []Table{t.Stations, t.Sessions, t.Registry, t.Utilization, t.Invoices, t.Anomalies,
+		t.Tariffs}
 }
 
 // Views answers queries from tables. Its methods are safe for concurrent use.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"chargestream"
+	"chargestream/tables"
 	"chargestream/views"
 	"chargestream/web"
 
@@ -34,7 +35,8 @@ func TestFreshness(t *testing.T) {
 	c.sessions.behind, c.invoices.behind = 3, 1
 	v := views.New(views.Tables{Stations: c.stations, Registry: c.registry,
 		Sessions:    measured{c.sessions, int64(moment(0))},
-		Utilization: c.utilization, Invoices: c.invoices, Anomalies: c.anomalies}, nil, nil)
+		Utilization: c.utilization, Invoices: c.invoices, Anomalies: c.anomalies,
+		Tariffs: c.tariffs}, nil, nil)
 	want := []web.TableFreshness{
 		{Table: "stations-table", CaughtUp: true},
 		{Table: "sessions-table", Behind: 3, Newest: moment(0)},
@@ -42,6 +44,7 @@ func TestFreshness(t *testing.T) {
 		{Table: "utilization", CaughtUp: true},
 		{Table: "invoices"},
 		{Table: "anomalies", CaughtUp: true},
+		{Table: "tariffs-table", CaughtUp: true},
 	}
 	if diff := cmp.Diff(want, v.Freshness()); diff != "" {
 		t.Errorf("freshness (-want +got):\n%s", diff)
@@ -89,6 +92,14 @@ func queries(c *city) map[string]struct {
 		_, err := c.views.Utilization(ctx, web.UtilizationFilter{Page: everything()})
 		return err
 	}, c.utilization)
+	add("why of a session", func(ctx context.Context) error {
+		_, err := c.views.WhySession(ctx, "s/1", "A")
+		return err
+	}, c.sessions, c.registry, c.invoices, c.tariffs)
+	add("why of a station", func(ctx context.Context) error {
+		_, err := c.views.WhyStation(ctx, "A")
+		return err
+	}, c.stations, c.registry, c.invoices, c.tariffs)
 	add("anomalies", func(ctx context.Context) error {
 		_, err := c.views.Anomalies(ctx, web.AnomalyFilter{Page: everything()})
 		return err
@@ -101,9 +112,13 @@ func full(t *testing.T) *city {
 	t.Helper()
 	c := newCity()
 	c.receive(t, status("A", "1", "Available"))
-	put(t, c.registry, "A", chargestream.StationInfo{StationID: "A"})
+	put(t, c.registry, "A", chargestream.StationInfo{StationID: "A", TariffID: "t"})
+	c.tariffs.set("t", (&tables.Tariff{Revisions: []tables.TariffRevision{{Arrival: moment(0),
+		Versions: []chargestream.TariffVersion{{ValidFrom: moment(-60), Tariff: []byte("{}")}},
+	}}}).Append(nil))
 	c.charge("A", "s/1", charged(moment(0), "u1"))
-	put(t, c.invoices, "s/1-a", chargestream.Invoice{InvoiceID: "s/1-a", SessionID: "s/1"})
+	put(t, c.invoices, "s/1-a", chargestream.Invoice{InvoiceID: "s/1-a", SessionID: "s/1",
+		StationID: "A", Status: chargestream.StatusHeld})
 	c.count(t, "A", "1", 0)
 	c.watch(t)
 	return c
@@ -111,7 +126,8 @@ func full(t *testing.T) *city {
 
 func TestQueriesNeedTheirTablesAndNoOthers(t *testing.T) {
 	c := full(t)
-	every := []*memory{c.stations, c.sessions, c.registry, c.utilization, c.invoices, c.anomalies}
+	every := []*memory{c.stations, c.sessions, c.registry, c.utilization, c.invoices, c.anomalies,
+		c.tariffs}
 	for name, q := range queries(c) {
 		for _, table := range every {
 			table.behind = 1

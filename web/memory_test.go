@@ -22,6 +22,8 @@ type memory struct {
 	invoices    []chargestream.Invoice
 	utilization []chargestream.Utilization
 	anomalies   []chargestream.Anomaly
+	sessionWhys []chargestream.SessionWhy
+	stationWhys []chargestream.StationWhy
 	reason      string // why it is not ready; empty where it is
 	err         error  // what every lookup and list returns, if not nil
 	tables      []web.TableFreshness
@@ -98,6 +100,20 @@ func (m *memory) Anomalies(
 	return page(m.anomalies, m.err, f.Matches, web.AnomalyKey, f.Page)
 }
 
+func (m *memory) WhySession(
+	_ context.Context, id chargestream.SessionID, _ chargestream.StationID,
+) (*chargestream.SessionWhy, error) {
+	return find(m.sessionWhys, m.err,
+		func(w *chargestream.SessionWhy) bool { return w.SessionID == id })
+}
+
+func (m *memory) WhyStation(
+	_ context.Context, id chargestream.StationID,
+) (*chargestream.StationWhy, error) {
+	return find(m.stationWhys, m.err,
+		func(w *chargestream.StationWhy) bool { return w.StationID == id })
+}
+
 func (m *memory) Ready() (bool, string) { return m.reason == "", m.reason }
 
 func (m *memory) Freshness() []web.TableFreshness { return m.tables }
@@ -136,6 +152,12 @@ func city() *memory {
 			{AnomalyID: "n3", Kind: chargestream.AnomalyClockSkew, StationID: slashID,
 				Severity: chargestream.SeverityInfo, OpenedAt: moment(0)},
 		},
+		sessionWhys: []chargestream.SessionWhy{{SessionID: "s/1", StationID: starID,
+			Summary: "held", Received: []chargestream.Received{}, Missing: []string{"its end"}}},
+		stationWhys: []chargestream.StationWhy{{StationID: "dead*letters", Summary: "nothing",
+			DeadLetters: []chargestream.DeadLetter{{SourceTopic: "heartbeats", Reason: "malformed",
+				Error: "time \"yesterday\" is not RFC 3339", Time: moment(0)}}},
+			{StationID: starID, Summary: "fine", LastSeen: moment(0)}},
 		tables: []web.TableFreshness{
 			{Table: "stations", CaughtUp: true, Newest: moment(0)},
 			{Table: "invoices", CaughtUp: true},

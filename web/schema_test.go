@@ -66,6 +66,29 @@ func (full) Anomalies(context.Context, AnomalyFilter) ([]chargestream.Anomaly, e
 			OpenedAt: chargestream.Day}}, nil
 }
 
+func (full) WhySession(
+	_ context.Context, id chargestream.SessionID, _ chargestream.StationID,
+) (*chargestream.SessionWhy, error) {
+	return &chargestream.SessionWhy{SessionID: id, StationID: "a", Phase: chargestream.PhaseActive,
+		Received:    []chargestream.Received{{What: "start", Time: 1, Arrival: 1, Text: "x"}, {}},
+		DeadLetters: []chargestream.DeadLetter{{Time: 1, Key: "a", NamesSession: true}},
+		Missing:     []string{"x"}, Due: chargestream.BillDue{At: 1, Text: "x"},
+		Tariff: chargestream.TariffWhy{TariffID: "t", ValidFrom: 1, Text: "x"}, InvoiceID: "x",
+		Status: chargestream.StatusHeld, Total: "1.00", Currency: "EUR",
+		Held: []chargestream.HoldWhy{{Reason: chargestream.HoldNoEnergy,
+			Next: []string{"x"}}},
+		AlsoAtStations: []chargestream.StationID{"b"}}, nil
+}
+
+func (full) WhyStation(
+	_ context.Context, id chargestream.StationID,
+) (*chargestream.StationWhy, error) {
+	return &chargestream.StationWhy{StationID: id, Received: []chargestream.Received{},
+		DeadLetters: []chargestream.DeadLetter{}, Missing: []string{},
+		Held: []chargestream.HeldDocument{{InvoiceID: "x", SessionID: "y",
+			HoldReasons: []chargestream.HoldReason{chargestream.HoldNoEnergy}}}}, nil
+}
+
 func (full) Ready() (bool, string) { return true, "" }
 
 func (full) Freshness() []TableFreshness { return []TableFreshness{{Newest: 1}, {}} }
@@ -76,13 +99,15 @@ func TestBodiesKeepTheirSchema(t *testing.T) {
 	mux := http.NewServeMux()
 	document := a.register(mux)
 	for path, target := range map[string]string{
-		"/api/v1/stations":      "/api/v1/stations",
-		"/api/v1/sessions/{id}": "/api/v1/sessions/x",
-		"/api/v1/invoices":      "/api/v1/invoices",
-		"/api/v1/utilization":   "/api/v1/utilization",
-		"/api/v1/anomalies":     "/api/v1/anomalies",
-		"/readyz":               "/readyz",
-		"/healthz":              "/healthz",
+		"/api/v1/stations":          "/api/v1/stations",
+		"/api/v1/sessions/{id}":     "/api/v1/sessions/x",
+		"/api/v1/invoices":          "/api/v1/invoices",
+		"/api/v1/utilization":       "/api/v1/utilization",
+		"/api/v1/anomalies":         "/api/v1/anomalies",
+		"/api/v1/sessions/{id}/why": "/api/v1/sessions/x/why",
+		"/api/v1/stations/{id}/why": "/api/v1/stations/x/why",
+		"/readyz":                   "/readyz",
+		"/healthz":                  "/healthz",
 	} {
 		out := httptest.NewRecorder()
 		mux.ServeHTTP(out, httptest.NewRequest(http.MethodGet, target, http.NoBody))

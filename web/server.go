@@ -90,6 +90,7 @@ func (a *api) register(mux *http.ServeMux) *huma.OpenAPI {
 	a.registerInvoices(h)
 	a.registerUtilization(h)
 	a.registerAnomalies(h)
+	a.registerWhy(h)
 	a.registerHealth(h)
 	settleSchemas(h.OpenAPI().Components.Schemas)
 	return h.OpenAPI()

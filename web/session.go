@@ -39,7 +39,8 @@ func (a *api) session(
 			at = " at the station " + quote(string(in.StationID))
 		}
 		return nil, a.problem(ctx, err, "no session has the id "+quote(string(in.ID))+at+
-			"; the running session of a connector stands at its station in /api/v1/stations/{id}")
+			"; the running session of a connector stands at its station in /api/v1/stations/{id}, "+
+			"and /api/v1/sessions/{id}/why names dead letters that may be of it")
 	}
 	return &itemOutput[chargestream.SessionState]{Body: *s}, nil
 }

@@ -36,6 +36,13 @@ type Source interface {
 	Utilization(ctx context.Context, f UtilizationFilter) ([]chargestream.Utilization, error)
 	// Anomalies are listed by AnomalyKey.
 	Anomalies(ctx context.Context, f AnomalyFilter) ([]chargestream.Anomaly, error)
+	// WhySession is why the bill of the session that Session gives is as it is. A session that only
+	// dead letters name has an answer; ErrNotFound means that nothing came of it.
+	WhySession(ctx context.Context, id chargestream.SessionID, at chargestream.StationID) (
+		*chargestream.SessionWhy, error)
+	// WhyStation is what keeps the sessions of a station from being billed; ErrNotFound as for
+	// WhySession.
+	WhyStation(ctx context.Context, id chargestream.StationID) (*chargestream.StationWhy, error)
 	// Ready reports whether all tables have caught up, and if not, why not.
 	Ready() (bool, string)
 	// Freshness is how far each table is, in a fixed order.

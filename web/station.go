@@ -149,7 +149,7 @@ func (a *api) station(
 	s, err := a.source.Station(ctx, in.ID)
 	if err = missing(s, err); err != nil {
 		return nil, a.problem(ctx, err, "no station has the id "+quote(string(in.ID))+
-			"; GET /api/v1/stations lists those that are known")
+			"; GET /api/v1/stations lists those that are known"+a.lettersHint(ctx, err, in.ID))
 	}
 	return &itemOutput[station]{Body: stationAnswer(*s)}, nil
 }

@@ -93,7 +93,8 @@ func names(text, id string) bool {
 		begin, end := at+i, at+i+len(id)
 		before, _ := utf8.DecodeLastRuneInString(text[:begin])
 		after, _ := utf8.DecodeRuneInString(text[end:])
-		if !partOfID(before) && !partOfID(after) {
+		// A colon parts a field from a number, so before an id it is not of the id.
+		if !partOfID(before) && !partOfID(after) && after != ':' {
 			return true
 		}
 		at = begin + 1
@@ -102,7 +103,7 @@ func names(text, id string) bool {
 
 func partOfID(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) ||
-		strings.ContainsRune("-_.*", r))
+		strings.ContainsRune("-_.*/", r))
 }
 
 // clip cuts a text to a number of bytes, between two characters.

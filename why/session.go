@@ -20,7 +20,7 @@ type SessionFacts struct {
 	Row      *tables.Session        // nil: nothing of it was folded
 	Registry *tables.Registry       // of its station; nil for none
 	Book     Book
-	// Documents are those of the session, in the order in which they were sent.
+	// Documents are all those of the session, in any order.
 	Documents []chargestream.Invoice
 	Letters   []chargestream.DeadLetter // as Letters.Of gives them
 	Now       chargestream.Millis       // the wall clock
@@ -68,7 +68,10 @@ func (f *SessionFacts) live() *chargestream.Invoice {
 	if len(list) == 0 {
 		return nil
 	}
-	return &list[len(list)-1]
+	last := slices.MaxFunc(list, func(a, b chargestream.Invoice) int {
+		return cmp.Or(cmp.Compare(a.IssuedAt, b.IssuedAt), cmp.Compare(a.Revision, b.Revision))
+	})
+	return &last
 }
 
 // received is what the session's row holds.

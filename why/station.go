@@ -1,6 +1,7 @@
 package why
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -18,7 +19,7 @@ type StationFacts struct {
 	Row      *tables.Station  // nil: no event of it was folded
 	Registry *tables.Registry // nil for none
 	Book     Book
-	// Documents are all documents of the station, in the order in which they were sent.
+	// Documents are all held documents of the station, credit notes of such among them.
 	Documents []chargestream.Invoice
 	Letters   []chargestream.DeadLetter // as Letters.Of gives them
 	Now       chargestream.Millis       // the wall clock
@@ -73,7 +74,11 @@ func Station(f *StationFacts) (chargestream.StationWhy, error) {
 }
 
 func (f *StationFacts) held(w *chargestream.StationWhy) {
-	for _, v := range documents.Live(f.Documents) {
+	live := documents.Live(f.Documents)
+	slices.SortFunc(live, func(a, b chargestream.Invoice) int {
+		return cmp.Or(cmp.Compare(a.IssuedAt, b.IssuedAt), cmp.Compare(a.InvoiceID, b.InvoiceID))
+	})
+	for _, v := range live {
 		if v.Kind != chargestream.KindInvoice || v.Status != chargestream.StatusHeld ||
 			slices.Contains(v.HoldReasons, chargestream.HoldCancelled) {
 			continue

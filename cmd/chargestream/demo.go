@@ -113,7 +113,7 @@ func (a *app) demo(ctx context.Context, f *demoFlags) (err error) {
 	var running sync.WaitGroup
 	for _, part := range []func() error{
 		func() error { return runProcessors(ctx, c, procs, nil, false) },
-		func() error { return serveViews(ctx, a.brokers, listener, f.pprof, registry, log) },
+		func() error { return a.serveViews(ctx, listener, f.pprof, registry, log) },
 		func() error { return a.liveWorld(ctx, f.seed) },
 	} {
 		running.Go(func() {

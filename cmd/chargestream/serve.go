@@ -21,6 +21,7 @@ import (
 	"chargestream/topics"
 	"chargestream/views"
 	"chargestream/web"
+	"chargestream/why"
 )
 
 // httpDefault is where serve and demo listen.
@@ -61,7 +62,8 @@ func (a *app) serve(ctx context.Context, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	err = a.needTopics(ctx, client, slices.Sorted(maps.Keys(viewed()))...)
+	err = a.needTopics(ctx, client, append(slices.Sorted(maps.Keys(viewed())),
+		topics.DeadLetters)...)
 	client.Close()
 	if err != nil {
 		return err
@@ -72,7 +74,7 @@ func (a *app) serve(ctx context.Context, f *serveFlags) error {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "listening on http://%s\n", listener.Addr())
-	return serveViews(ctx, a.brokers, listener, f.pprof, newRegistry(), log)
+	return a.serveViews(ctx, listener, f.pprof, newRegistry(), log)
 }
 
 // The freshness that is shown is what the views measure.
@@ -91,6 +93,7 @@ func viewed() map[string]newView {
 		topics.Utilization:                 engine.NewView,
 		topics.Invoices:                    engine.NewView,
 		topics.Anomalies:                   engine.NewView,
+		topics.Table(topics.TableTariffs):  engine.NewView,
 	}
 }
 
@@ -116,13 +119,13 @@ func listen(address string, chosen bool) (net.Listener, error) {
 }
 
 // serveViews keeps a view of every table and answers from them until ctx is done.
-func serveViews(ctx context.Context, brokers []string, listener net.Listener, forced bool,
+func (a *app) serveViews(ctx context.Context, listener net.Listener, forced bool,
 	registry *prometheus.Registry, log *slog.Logger) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	tables := map[string]*engine.View{}
 	for topic, view := range viewed() {
-		v, err := view(brokers, topic, log)
+		v, err := view(a.brokers, topic, log)
 		if err != nil {
 			return errors.Join(err, listener.Close())
 		}
@@ -130,6 +133,8 @@ func serveViews(ctx context.Context, brokers []string, listener net.Listener, fo
 	}
 	registry.MustRegister(newViewMetrics(tables))
 	// The indexes of the source are kept from the first row on: views run when they are there.
+	letters, broker := &why.Letters{}, &brokerWatch{}
+	broker.answered.Store(time.Now().UnixMilli())
 	source := views.New(views.Tables{
 		Stations:    tables[topics.Table(topics.TableStations)],
 		Sessions:    tables[topics.Table(topics.TableSessions)],
@@ -137,6 +142,8 @@ func serveViews(ctx context.Context, brokers []string, listener net.Listener, fo
 		Utilization: tables[topics.Utilization],
 		Invoices:    tables[topics.Invoices],
 		Anomalies:   tables[topics.Anomalies],
+		Tariffs:     tables[topics.Table(topics.TableTariffs)],
+		Letters:     letters,
 	}, log, newViewCounter(registry))
 	var running sync.WaitGroup
 	for _, v := range tables {
@@ -146,7 +153,12 @@ func serveViews(ctx context.Context, brokers []string, listener net.Listener, fo
 			}
 		})
 	}
-	watch := engine.NewViewWatch(engine.Config{Brokers: brokers, Log: log}, processors.All(nil),
+	running.Go(func() {
+		if err := a.watch(ctx, broker, letters, log); err != nil {
+			cancel(err)
+		}
+	})
+	watch := engine.NewViewWatch(engine.Config{Brokers: a.brokers, Log: log}, processors.All(nil),
 		slices.Collect(maps.Values(tables)))
 	registry.MustRegister(watch.Collector("serve"))
 	running.Go(func() {
@@ -154,7 +166,7 @@ func serveViews(ctx context.Context, brokers []string, listener net.Listener, fo
 			cancel(err)
 		}
 	})
-	handler := web.NewHandler(web.Options{Source: source, Logger: log,
+	handler := web.NewHandler(web.Options{Source: watchedViews{source, broker}, Logger: log,
 		Stalled:  func() []string { return stalledTexts(watch.Stalls(), time.Now()) },
 		Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Profiles: profiles(listener, forced)})
