@@ -88,11 +88,31 @@ func row(v *chargestream.Invoice) []string {
 
 // CSV writes one row a document, below a header. A text that a spreadsheet could take for a
 // formula begins with an apostrophe; JSON has it as it is.
+//
+// Behind the columns of all documents stand the VAT rates of each, three columns a rate: as many as
+// the document with the most rates has, and one rate at least.
 func CSV(w io.Writer, list []chargestream.Invoice) error {
-	rows := make([][]string, 0, len(list)+1)
-	rows = append(rows, header())
+	rates := 1
 	for i := range list {
-		rows = append(rows, row(&list[i]))
+		rates = max(rates, len(groups(&list[i])))
+	}
+	rows := make([][]string, 0, len(list)+1)
+	head := header()
+	for n := range rates {
+		behind := "_" + strconv.Itoa(n+1)
+		head = append(head, "vat_percent"+behind, "vat_base"+behind, "vat_amount"+behind)
+	}
+	rows = append(rows, head)
+	for i := range list {
+		cells := row(&list[i])
+		for _, g := range groups(&list[i]) {
+			cells = append(cells, numberCell(g.VATPercent), numberCell(g.ExclVAT),
+				numberCell(g.VAT))
+		}
+		for len(cells) < len(head) {
+			cells = append(cells, "")
+		}
+		rows = append(rows, cells)
 	}
 	return csv.NewWriter(w).WriteAll(rows)
 }

@@ -14,16 +14,19 @@ import (
 // PDF writes one invoice or credit note for people, held ones too, which say so. The same record
 // and seller give the same bytes; a nil seller is left out. Times are as the clocks at the station
 // showed them, if its time zone is known to the program, else in UTC.
-func PDF(w io.Writer, v *chargestream.Invoice, s *Seller) error {
+func PDF(w io.Writer, v *chargestream.Invoice, s *Seller) error { return Links{}.PDF(w, v, s) }
+
+// PDF is PDF of a document that names the one that it replaces, or that replaces it.
+func (l Links) PDF(w io.Writer, v *chargestream.Invoice, s *Seller) error {
 	title := pdfTitle(v)
 	p := newSheet(title+" "+v.InvoiceID, sellerName(s), v.IssuedAt.Time())
 	p.letterhead(title, s)
 	if !issued(v) {
 		p.row(sizeHead, cell{width: sheetWidth, bold: true,
-			text: "Held: this document was not sent. See below for the reasons."})
+			text: "Held: this is no invoice and was not sent. See below for the reasons."})
 		p.gap(2)
 	}
-	pdfFacts(p, v)
+	pdfFacts(p, v, l)
 	pdfLines(p, v)
 	pdfGroups(p, groups(v), v.TotalExclVAT, v.TotalVAT, v.TotalInclVAT)
 	pdfHolds(p, v)
@@ -33,8 +36,13 @@ func PDF(w io.Writer, v *chargestream.Invoice, s *Seller) error {
 }
 
 func pdfTitle(v *chargestream.Invoice) string {
-	if credit(v) {
+	switch {
+	case credit(v) && !issued(v):
+		return "Withdrawn draft"
+	case credit(v):
 		return "Credit note"
+	case !issued(v):
+		return "Draft on hold"
 	}
 	return "Invoice"
 }
@@ -80,11 +88,13 @@ func joinTexts(texts []string) string {
 }
 
 // pdfFacts writes whose session it was, when and where.
-func pdfFacts(p *sheet, v *chargestream.Invoice) {
+func pdfFacts(p *sheet, v *chargestream.Invoice, l Links) {
 	z := zoneOf(v)
 	p.fact("User", string(v.UserID))
 	p.fact(pdfTitle(v), v.InvoiceID)
 	p.fact("Credits", v.Credits)
+	p.fact("Replaced by", l.ReplacedBy)
+	p.fact("Replaces", l.Replaces)
 	p.fact("Revision", strconv.Itoa(v.Revision))
 	p.fact("Booked on", v.BookingDate)
 	p.fact("Issued at", z.second(v.IssuedAt))
@@ -97,7 +107,7 @@ func pdfFacts(p *sheet, v *chargestream.Invoice) {
 	p.fact("Times are in", z.note)
 	p.fact("Duration", clock(v.DurationSeconds))
 	p.fact("Of this parked", clock(v.ParkingSeconds)+parkedMinutes(v.ParkingSeconds))
-	p.fact("Energy", kWh(v.Energy))
+	p.fact("Energy", joinTexts([]string{kWh(v.Energy), EnergyNote(v)}))
 	if v.MeterStart != nil {
 		p.fact("Meter at the start", kWh(*v.MeterStart))
 	}
@@ -145,9 +155,9 @@ func pdfLines(p *sheet, v *chargestream.Invoice) {
 	}
 	row := func(bold bool, name, quantity, price, percent string, last []cell) {
 		p.row(sizeText, append([]cell{
-			{width: sheetWidth - 59 - widthNet - widthVAT - widthGross, bold: bold, text: name},
+			{width: sheetWidth - 64 - widthNet - widthVAT - widthGross, bold: bold, text: name},
 			{width: 25, right: true, bold: bold, text: quantity},
-			{width: 20, right: true, bold: bold, text: price},
+			{width: 25, right: true, bold: bold, text: price},
 			{width: 14, right: true, bold: bold, text: percent}}, last...)...)
 	}
 	p.head = func() {
@@ -157,9 +167,9 @@ func pdfLines(p *sheet, v *chargestream.Invoice) {
 	p.head()
 	for i := range v.Lines {
 		l := &v.Lines[i]
-		name, quantity, price := pdfLineName(l), l.Quantity+" "+l.Unit, l.UnitPrice
+		name, quantity, price := pdfLineName(l), Quantity(l), Price(l, "")
 		if bound(l) {
-			quantity, price = "", ""
+			quantity = ""
 		}
 		row(false, name, quantity, price, percentCell(l.VATPercent),
 			amounts(false, l.ExclVAT, l.VAT, l.InclVAT))
@@ -174,7 +184,7 @@ func pdfLineName(l *chargestream.InvoiceLine) string {
 		name = l.Dimension
 	}
 	if l.Measured != "" && !sameNumber(l.Measured, l.Quantity) && !bound(l) {
-		name += ", measured " + l.Measured + " " + l.Unit
+		name += ", measured " + quantity(l.Measured, l.Unit)
 	}
 	if l.Estimated {
 		name += " (estimated)"

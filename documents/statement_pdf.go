@@ -89,7 +89,7 @@ func documentWords(v *chargestream.Invoice) string {
 // sessionWords is where and when a session was, and what the meter said.
 func sessionWords(v *chargestream.Invoice) string {
 	z := zoneOf(v)
-	energy := kWh(energyOf(v))
+	energy := joinTexts([]string{kWh(energyOf(v)), EnergyNote(v)})
 	if v.ParkingSeconds != 0 {
 		energy += ", parked " + clock(v.ParkingSeconds)
 	}

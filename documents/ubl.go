@@ -44,13 +44,23 @@ const ublTerms = "As agreed in the charging contract."
 // Refused are held documents, amounts that do not add up, an unknown VAT rate, VAT that is too far
 // off its rate, currencies of more than two decimals, bills without lines (BR-16) and users
 // without a name (BR-07).
-func UBL(w io.Writer, v *chargestream.Invoice, s *Seller) error {
+func UBL(w io.Writer, v *chargestream.Invoice, s *Seller) error { return Links{}.UBL(w, v, s) }
+
+// UBL is UBL of a document that names the one that it replaces, or that replaces it.
+func (l Links) UBL(w io.Writer, v *chargestream.Invoice, s *Seller) error {
 	if err := ublCheckSeller(v, s); err != nil {
 		return err
 	}
 	doc, err := ublDocument(v, s)
 	if err != nil {
 		return err
+	}
+	if l.Replaces != "" && doc.Billed == nil {
+		doc.Billed = &ublReference{ID: l.Replaces} // BT-25
+		doc.Notes = append(doc.Notes, "Replaces invoice "+l.Replaces+", which is credited.")
+	}
+	if l.ReplacedBy != "" {
+		doc.Notes = append(doc.Notes, "Replaced by invoice "+l.ReplacedBy+".")
 	}
 	text, err := xml.MarshalIndent(doc, "", "  ")
 	if err != nil {
@@ -173,7 +183,11 @@ func ublNotes(v *chargestream.Invoice) []string {
 		string(v.StationID) + ", connector " + string(v.ConnectorID) + ", " +
 		z.span(v.StartTime, v.EndTime) + ", " + kWh(v.Energy) + "."}
 	if v.MeterStart != nil && v.MeterStop != nil {
-		notes = append(notes, "Meter "+kWh(*v.MeterStart)+" to "+kWh(*v.MeterStop)+".")
+		note := "Meter " + kWh(*v.MeterStart) + " to " + kWh(*v.MeterStop)
+		if differs := EnergyNote(v); differs != "" {
+			note += "; the energy is " + differs
+		}
+		notes = append(notes, note+".")
 	}
 	if v.Estimated {
 		notes = append(notes, "Amounts depend on an estimate.")

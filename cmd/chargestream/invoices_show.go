@@ -175,17 +175,18 @@ func writeDocument(w io.Writer, v *chargestream.Invoice) {
 	if v.Estimated {
 		estimated = ", estimated"
 	}
-	fmt.Fprintf(w, "  energy    %s%s%s%s\n", kilowattHours(energyOf(v)), register(", from ",
-		v.MeterStart), register(" to ", v.MeterStop), estimated)
+	fmt.Fprintf(w, "  energy    %s%s%s%s%s\n", kilowattHours(energyOf(v)), register(", from ",
+		v.MeterStart), register(" to ", v.MeterStop), estimated,
+		labelled("; ", documents.EnergyNote(v)))
 	if v.TariffID != "" {
 		fmt.Fprintf(w, "  tariff    %s of %s\n", harmless(string(v.TariffID)), v.TariffValidFrom)
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, l := range v.Lines {
-		fmt.Fprintf(table, "  %s\t%s %s\tat %s\t%s\tVAT %s (%s %%)\t%s\n", harmless(l.Description),
-			harmless(l.Quantity), harmless(l.Unit), harmless(cmp.Or(l.UnitPrice, "-")),
-			harmless(l.ExclVAT), harmless(l.VAT), harmless(cmp.Or(l.VATPercent, "unknown")),
-			harmless(l.InclVAT))
+		fmt.Fprintf(table, "  %s\t%s\tat %s\t%s\tVAT %s (%s %%)\t%s\n", harmless(l.Description),
+			harmless(documents.Quantity(&l)), harmless(cmp.Or(documents.Price(&l, v.Currency),
+				"-")), harmless(l.ExclVAT), harmless(l.VAT),
+			harmless(cmp.Or(l.VATPercent, "unknown")), harmless(l.InclVAT))
 	}
 	// A strings.Builder takes everything.
 	table.Flush()
