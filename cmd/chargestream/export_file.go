@@ -15,6 +15,7 @@ import (
 type exportDir struct {
 	path                         string
 	written, replaced, unchanged int
+	superseded                   int // moved to supersededDir
 }
 
 // openExport makes the folder where it is not there.
@@ -40,6 +41,9 @@ func (d *exportDir) write(name string, content []byte) error {
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return fileError(err)
 	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fileError(err)
+	}
 	if err := replaceFile(path, content); err != nil {
 		return fileError(err)
 	}
@@ -48,6 +52,27 @@ func (d *exportDir) write(name string, content []byte) error {
 	} else {
 		d.replaced++
 	}
+	return nil
+}
+
+// supersededDir is the folder, within that of an export, of documents that do not count any more.
+const supersededDir = "superseded"
+
+// supersede moves a file that an earlier export wrote to the superseded ones, if it is there.
+func (d *exportDir) supersede(name string) error {
+	old := filepath.Join(d.path, name)
+	if _, err := os.Stat(old); errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fileError(err)
+	}
+	if err := os.MkdirAll(filepath.Join(d.path, supersededDir), 0o755); err != nil {
+		return fileError(err)
+	}
+	if err := os.Rename(old, filepath.Join(d.path, supersededDir, name)); err != nil {
+		return fileError(err)
+	}
+	d.superseded++
 	return nil
 }
 

@@ -117,8 +117,16 @@ func (f *invoiceFilter) choose(list []chargestream.Invoice) []chargestream.Invoi
 // history is what the invoices topic holds, by booking date and moment.
 type history struct {
 	documents []chargestream.Invoice
+	places    map[string]place // of each document's record, by its id
+	end       map[int32]int64  // the offsets behind what was read, by partition
 	// unreadable are records that are no document, as partition@offset and why.
 	unreadable []string
+}
+
+// place is where a record lies in its topic.
+type place struct {
+	partition int32
+	offset    int64
 }
 
 // unreadableMax bounds the unreadable records of which the place is shown.
@@ -133,7 +141,8 @@ func (a *app) readInvoices(ctx context.Context, keep func(*chargestream.Invoice)
 	}
 	defer client.Close()
 	newest, bad := map[string]*chargestream.Invoice{}, map[string]string{}
-	_, err = a.eachRecord(ctx, client, topics.Invoices, nil, func(r *kgo.Record) error {
+	h := &history{places: map[string]place{}}
+	h.end, err = a.eachRecord(ctx, client, topics.Invoices, nil, func(r *kgo.Record) error {
 		key := string(r.Key)
 		delete(newest, key)
 		delete(bad, key)
@@ -146,6 +155,7 @@ func (a *app) readInvoices(ctx context.Context, keep func(*chargestream.Invoice)
 			bad[key] = fmt.Sprintf("%d@%d: %v", r.Partition, r.Offset, err)
 		case keep(v):
 			newest[key] = v
+			h.places[key] = place{r.Partition, r.Offset}
 		}
 		if len(newest) > documentsMax {
 			return &exitError{code: exitRuntime,
@@ -157,7 +167,6 @@ func (a *app) readInvoices(ctx context.Context, keep func(*chargestream.Invoice)
 	if err != nil {
 		return nil, err
 	}
-	h := &history{}
 	for _, v := range newest {
 		h.documents = append(h.documents, *v)
 	}

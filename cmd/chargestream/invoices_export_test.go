@@ -35,11 +35,15 @@ func TestExportInvoicesAsUBL(t *testing.T) {
 		len(answer.Failures) != 1 || answer.Failures[0].ID != bad.InvoiceID {
 		t.Errorf("%+v", answer)
 	}
-	want := []string{"%2E.s%2F..%2F..%2Fx.xml", "s-1-0123456789-credit.xml", "s-1-0123456789.xml",
-		"s-1-aaaaaaaaaa.xml", "s-3-0123456789.xml"}
+	want := []string{"%2E.s%2F..%2F..%2Fx.xml", "s-1-0123456789-credit.xml",
+		"s-1-aaaaaaaaaa.xml", "s-3-0123456789.xml", supersededDir}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, filesOf(t, dir)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"s-1-0123456789.xml"},
+		filesOf(t, filepath.Join(dir, supersededDir))); diff != "" {
+		t.Errorf("superseded files (-want +got):\n%s", diff)
 	}
 	path := filepath.Join(dir, "s-3-0123456789.xml")
 	before, err := os.Stat(path)
@@ -92,7 +96,12 @@ func TestExportInvoicesAsPDF(t *testing.T) {
 		t.Errorf("without a seller: %+v", got)
 	}
 	run(t, map[string]string{"CHARGESTREAM_SELLER_NAME": "ACME"}, export...).
-		want(t, exitOK, `"files":3`, "")
+		want(t, exitOK, `"files":4`, "")
+	want := []string{"held-s-1-x-0123456789.pdf", "s-1-0123456789-credit.pdf",
+		"s-1-aaaaaaaaaa.pdf", "s-3-0123456789.pdf"}
+	if diff := cmp.Diff(want, filesOf(t, dir)); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
 	for _, name := range filesOf(t, dir) {
 		text, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil || !strings.HasPrefix(string(text), "%PDF-") {
