@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chargestream"
+	"chargestream/topics"
+)
+
+func (a *app) stationsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "stations",
+		Short: "Check and write entries of the registry of stations",
+		Example: `chargestream stations validate stations.json
+chargestream stations put stations.json --brokers localhost:9092`,
+	}
+	group(cmd)
+	var f sendFlags
+	put := &cobra.Command{
+		Use:   "put FILE|JSON|-",
+		Short: "Write entries of the registry, checked by the readers of the processors",
+		Long: "Write entries of the registry: an object, a list, or an object a line. Each is " +
+			"the whole entry of its station and replaces the one before. If one would be " +
+			"refused none is written. docs/format/events.md describes the fields.",
+		Example: `chargestream stations put stations.json --brokers localhost:9092
+chargestream stations put {"station_id":"A","tariff_id":"city-ac"} --dry-run`,
+		Args: oneArg("a file, JSON, or - for standard input"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			objects, err := readObjects(args[0])
+			if err != nil {
+				return err
+			}
+			f.topic = topics.Stations
+			return a.send(cmd.Context(), objects, &f, []string{"an entry counts for sessions " +
+				"that begin after it, and for earlier ones of a station that had none; for bills " +
+				"that were made: \"chargestream invoices reprice\""})
+		},
+	}
+	a.kafkaFlags(put)
+	put.Flags().BoolVar(&f.dryRun, "dry-run", false,
+		"check, and print what would be written; needs no broker")
+	cmd.AddCommand(put, a.validateCommand(topics.Stations, "stations", "entries of the registry"))
+	return cmd
+}
+
+// anyTime is from when an OCPI tariff is taken to be valid where it is only checked.
+const anyTime = "2000-01-01T00:00:00Z"
+
+// validateCommand checks a file of reference data; it needs no broker.
+func (a *app) validateCommand(topic, noun, what string) *cobra.Command {
+	return &cobra.Command{
+		Use:     "validate FILE|JSON|-",
+		Short:   "Check " + what + " as the processors read them; needs no broker",
+		Example: "chargestream " + noun + " validate " + noun + ".json",
+		Args:    oneArg("a file, JSON, or - for standard input"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			objects, err := readObjects(args[0])
+			if err != nil {
+				return err
+			}
+			now, bad := chargestream.MillisOf(time.Now()), refusals{}
+			for _, o := range objects {
+				value, err := o.value, error(nil)
+				if topic == topics.Tariffs {
+					value, err = wrapTariff(o.value, anyTime, nil)
+				}
+				if err == nil {
+					_, err = recordOf(topic, value, now)
+				}
+				if err != nil {
+					bad.add(o.line, err)
+				}
+			}
+			if err := bad.err(len(objects)); err != nil {
+				return err
+			}
+			if a.output == outputJSON {
+				return a.printJSON(map[string]int{"valid": len(objects)})
+			}
+			return a.printf("%s\n", fmt.Sprintf("all well: %d records of %s are valid",
+				len(objects), topic))
+		},
+	}
+}
