@@ -43,6 +43,7 @@ func subcommands() []func(*app) *cobra.Command {
 		(*app).replayCommand,
 		(*app).topicsCommand,
 		(*app).transactionsCommand,
+		(*app).statusCommand,
 		(*app).stationsCommand,
 		(*app).tariffsCommand,
 		(*app).sendCommand,

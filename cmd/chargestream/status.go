@@ -1,0 +1,268 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"chargestream/engine"
+	"chargestream/internal/kafkaread"
+	"chargestream/processors"
+	"chargestream/tables"
+	"chargestream/topics"
+)
+
+// statusLetters bounds the dead letters of each partition that status counts by reason.
+const statusLetters = 1000
+
+// statusAnswer is what status prints.
+type statusAnswer struct {
+	Version     string            `json:"version"`
+	Layout      int               `json:"table_layout"`
+	Brokers     int               `json:"brokers"`
+	Partitions  int               `json:"partitions"` // of station-status, and so of all
+	Problems    []string          `json:"problems"`   // of the topics, as topics check has them
+	Groups      []groupStatus     `json:"groups"`
+	DeadLetters deadLettersStatus `json:"dead_letters"`
+	Well        bool              `json:"well"`
+}
+
+// groupStatus is one consumer group.
+type groupStatus struct {
+	Group   string `json:"group"`
+	State   string `json:"state"`
+	Members int    `json:"members"`
+	// Lag is how many records of the inputs are not folded; LagByTopic are those above zero.
+	Lag        int64            `json:"lag"`
+	LagByTopic map[string]int64 `json:"lag_by_topic,omitempty"`
+	Partitions int              `json:"partitions_assigned"`
+	Error      string           `json:"error,omitempty"`
+}
+
+// deadLettersStatus is of the newest dead letters, statusLetters of each partition.
+type deadLettersStatus struct {
+	Counted  int            `json:"counted"`
+	LastHour int            `json:"last_hour"` // of those
+	Reasons  map[string]int `json:"reasons"`   // of those
+	// Unread is how many offsets lie before those that were counted.
+	Unread int64  `json:"unread"`
+	Newest string `json:"newest,omitempty"`
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show groups, lag, partitions, dead letters and versions on one screen",
+		Long: "Show on one screen whether the processors work: their groups with members and " +
+			"lag, the partitions, what is wrong with the topics, the dead letters and the " +
+			"version. Exits 6 if topics are wrong, or records wait and no instance runs.",
+		Example: `chargestream status --brokers localhost:9092
+chargestream status --brokers localhost:9092 -o json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context()) },
+	}
+	a.kafkaFlags(cmd)
+	return cmd
+}
+
+func (a *app) status(ctx context.Context) error {
+	client, err := a.kafkaClient(ctx, kafkaread.Options()...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	s := &statusAnswer{Version: readBuild().Version, Layout: tables.Layout, Problems: []string{},
+		DeadLetters: deadLettersStatus{Reasons: map[string]int{}}}
+	if err := a.statusOfCluster(ctx, admin, s); err != nil {
+		return err
+	}
+	for _, p := range processors.All(nil) {
+		g, err := a.statusOfGroup(ctx, admin, p)
+		if err != nil {
+			return err
+		}
+		s.Groups = append(s.Groups, g)
+	}
+	if !slices.ContainsFunc(s.Problems, func(p string) bool {
+		return strings.HasPrefix(p, topics.DeadLetters+" ")
+	}) {
+		if err := a.statusOfLetters(ctx, client, s); err != nil {
+			return err
+		}
+	}
+	waiting := slices.ContainsFunc(s.Groups, func(g groupStatus) bool {
+		return g.Lag > 0 && g.Members == 0
+	})
+	s.Well = len(s.Problems) == 0 && !waiting
+	if err := a.printStatus(s); err != nil {
+		return err
+	}
+	switch {
+	case len(s.Problems) > 0:
+		return &exitError{code: exitProblems, what: fmt.Sprintf("%d topics are not as they must be",
+			len(s.Problems)), hint: "see \"chargestream topics check\""}
+	case waiting:
+		return &exitError{code: exitProblems, what: "records wait, and no instance folds them",
+			hint: "start \"chargestream run\""}
+	}
+	return nil
+}
+
+// statusOfCluster fills what is true of brokers and topics.
+func (a *app) statusOfCluster(ctx context.Context, admin *kadm.Client, s *statusAnswer) error {
+	limited, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	listed, err := admin.ListBrokers(limited)
+	if err != nil {
+		return a.kafkaError("list brokers", err)
+	}
+	s.Brokers = len(listed)
+	findings, err := a.compareTopics(ctx, admin, &topicFlags{partitions: partitionsDefault,
+		replication: replicationDefault})
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		s.Problems = append(s.Problems, f.Topic+" "+f.advice())
+	}
+	detail, err := admin.ListTopics(limited, topics.StationStatus)
+	if err != nil {
+		return a.kafkaError("list topics", err)
+	}
+	s.Partitions = len(detail[topics.StationStatus].Partitions)
+	return nil
+}
+
+// statusOfGroup is how far a group is with its inputs. A partition of which nothing was folded yet
+// lags by all that it holds.
+func (a *app) statusOfGroup(ctx context.Context, admin *kadm.Client, p *engine.Processor) (
+	groupStatus, error) {
+	g := groupStatus{Group: p.Group, LagByTopic: map[string]int64{}}
+	limited, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	described, err := admin.DescribeGroups(limited, p.Group)
+	if err != nil {
+		return g, a.kafkaError("describe group "+p.Group, err)
+	}
+	d := described[p.Group]
+	g.State, g.Members = cmp.Or(d.State, "none"), len(d.Members)
+	if d.Err != nil && !errors.Is(d.Err, kerr.GroupIDNotFound) {
+		g.Error = d.Err.Error()
+	}
+	d.AssignedPartitions().Each(func(string, int32) { g.Partitions++ })
+	committed, err := admin.FetchOffsets(limited, p.Group)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return g, a.kafkaError("read the offsets of group "+p.Group, err)
+	}
+	starts, err := admin.ListStartOffsets(limited, p.Inputs...)
+	if err != nil {
+		return g, a.kafkaError("read the offsets of inputs", err)
+	}
+	ends, err := admin.ListCommittedOffsets(limited, p.Inputs...)
+	if err != nil {
+		return g, a.kafkaError("read the offsets of inputs", err)
+	}
+	ends.Each(func(end kadm.ListedOffset) {
+		if end.Err != nil {
+			return // the topic is missing, which is told above
+		}
+		at := int64(0)
+		if start, ok := starts.Lookup(end.Topic, end.Partition); ok {
+			at = start.Offset
+		}
+		if c, ok := committed.Lookup(end.Topic, end.Partition); ok {
+			at = max(at, c.At)
+		}
+		if lag := end.Offset - at; lag > 0 {
+			g.Lag += lag
+			g.LagByTopic[end.Topic] += lag
+		}
+	})
+	return g, nil
+}
+
+// statusOfLetters counts dead letters: all, where there are few enough to be read.
+func (a *app) statusOfLetters(ctx context.Context, client *kgo.Client, s *statusAnswer) error {
+	at, end, err := a.reader(client).Bounds(ctx, topics.DeadLetters, nil)
+	if err != nil {
+		return a.readError(err)
+	}
+	from := map[int32]int64{}
+	for partition, last := range end {
+		from[partition] = max(at[partition], last-statusLetters)
+		s.DeadLetters.Unread += from[partition] - at[partition]
+	}
+	var newest time.Time
+	_, err = a.eachLetter(ctx, client, from, func(r *kgo.Record) error {
+		s.DeadLetters.Counted++
+		s.DeadLetters.Reasons[headerOf(r, topics.HeaderReason)]++
+		if time.Since(r.Timestamp) < time.Hour {
+			s.DeadLetters.LastHour++
+		}
+		if r.Timestamp.After(newest) {
+			newest = r.Timestamp
+		}
+		return nil
+	})
+	if !newest.IsZero() {
+		s.DeadLetters.Newest = newest.UTC().Format(time.RFC3339)
+	}
+	return err
+}
+
+func (a *app) printStatus(s *statusAnswer) error {
+	if a.output == outputJSON {
+		return a.printJSON(s)
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "program       %s, table layout %d\n", s.Version, s.Layout)
+	fmt.Fprintf(&text, "cluster       %s: %d brokers, %d partitions\n",
+		strings.Join(a.brokers, ", "), s.Brokers, s.Partitions)
+	if len(s.Problems) == 0 {
+		fmt.Fprintf(&text, "topics        all well\n")
+	}
+	for _, problem := range s.Problems {
+		fmt.Fprintf(&text, "topics        %s\n", problem)
+	}
+	letters := fmt.Sprintf("%d, %d of them in the last hour", s.DeadLetters.Counted,
+		s.DeadLetters.LastHour)
+	switch {
+	case s.DeadLetters.Unread > 0:
+		letters = fmt.Sprintf("more than %d, %d of the newest in the last hour",
+			s.DeadLetters.Counted, s.DeadLetters.LastHour)
+	case s.DeadLetters.Counted == 0:
+		letters = "none"
+	}
+	var reasons []string
+	for _, reason := range slices.Sorted(maps.Keys(s.DeadLetters.Reasons)) {
+		reasons = append(reasons, fmt.Sprintf("%s %d", cmp.Or(reason, "without a reason"),
+			s.DeadLetters.Reasons[reason]))
+	}
+	fmt.Fprintf(&text, "dead letters  %s%s%s\n\n", letters, labelled(": ",
+		strings.Join(reasons, ", ")), labelled(", the newest at ", s.DeadLetters.Newest))
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "GROUP\tSTATE\tMEMBERS\tPARTITIONS\tLAG\tBEHIND IN")
+	for _, g := range s.Groups {
+		var behind []string
+		for _, topic := range slices.Sorted(maps.Keys(g.LagByTopic)) {
+			behind = append(behind, fmt.Sprintf("%s %d", topic, g.LagByTopic[topic]))
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%s\n", g.Group, cmp.Or(g.Error, g.State),
+			g.Members, g.Partitions, g.Lag, cmp.Or(strings.Join(behind, ", "), "-"))
+	}
+	// A strings.Builder takes everything.
+	table.Flush()
+	return a.printf("%s", text.String())
+}
