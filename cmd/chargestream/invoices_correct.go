@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream"
+	"chargestream/codecs"
 	"chargestream/documents"
 )
 
@@ -17,6 +18,7 @@ import (
 type correctFlags struct {
 	energy                   int64
 	energySet                bool
+	energyKWh                string
 	start, end, user, tariff string
 }
 
@@ -28,9 +30,12 @@ func (a *app) correctCommand() *cobra.Command {
 		Short: "Bill other quantities than the station reported",
 		Long: "Bill other quantities than the station reported, with the same tariff if --tariff " +
 			"is not given. What is corrected is in doubt no longer; where an end is set and " +
-			"the energy is not known, --energy-wh is needed too.",
+			"the energy is not known, --energy-wh is needed too. The old and the new amount " +
+			"are said first, with --dry-run too. What is implausible for the duration and the " +
+			"rating of the connector, or changes the amount by more than --max-change, is " +
+			"refused without --force.",
 		Example: `chargestream invoices correct s-1 --brokers localhost:9092 --by Ada ` +
-			`--reason read-from-the-display --energy-wh 6990
+			`--reason read-from-the-display --energy-kwh 6.99 --wait
 chargestream invoices correct s-1 --brokers localhost:9092 --by Ada --reason no-stop-came ` +
 			`--end 2026-03-02T15:58:00Z --energy-wh 6990`,
 		Args: oneArg("the id of a session"),
@@ -49,6 +54,10 @@ chargestream invoices correct s-1 --brokers localhost:9092 --by Ada --reason no-
 	f.flags(cmd)
 	flags := cmd.Flags()
 	flags.Int64Var(&c.energy, "energy-wh", 0, "the energy in `Wh`")
+	flags.StringVar(&c.energyKWh, "energy-kwh", "", "the energy in `kWh`, such as 6.99")
+	flags.BoolVar(&f.force, "force", false, "also what is implausible, or changes much")
+	flags.Int64Var(&f.maxChange, "max-change", changeDefault,
+		"by how many `percent` the amount may change without --force")
 	flags.StringVar(&c.start, "start", "", "the `time` of the start, RFC 3339")
 	flags.StringVar(&c.end, "end", "", "the `time` of the end, RFC 3339")
 	flags.StringVar(&c.user, "user", "", "the `id` of who pays")
@@ -71,9 +80,22 @@ func (c *correctFlags) correction() (chargestream.Correction, error) {
 		energy := chargestream.WattHours(c.energy)
 		set.Energy = &energy
 	}
+	if c.energyKWh != "" {
+		const thousandths = 3 // of a kWh are Wh
+		energy, err := codecs.ParseScaled(c.energyKWh, thousandths)
+		switch {
+		case err != nil:
+			return set, usageError(fmt.Sprintf("--energy-kwh %q: %v", c.energyKWh, err),
+				"write 6.99")
+		case c.energySet:
+			return set, usageError("--energy-wh and --energy-kwh set the same", "give one of them")
+		}
+		exact := chargestream.WattHours(energy)
+		set.Energy = &exact
+	}
 	if set == (chargestream.Correction{}) {
 		return set, usageError("nothing is corrected",
-			"set at least one of --energy-wh, --start, --end, --user and --tariff")
+			"set at least one of --energy-kwh, --energy-wh, --start, --end, --user and --tariff")
 	}
 	return set, nil
 }
@@ -179,5 +201,5 @@ func (a *app) repriceAll(ctx context.Context, r chargestream.HoldReason, f *deci
 		records = append(records, record)
 	}
 	notes := []string{fmt.Sprintf("%d sessions are held as %s", len(records), r), repriceNote}
-	return a.writeDecisions(ctx, f, records, notes)
+	return a.writeDecisions(ctx, f, records, newDecisionAnswer(f, notes))
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,10 @@ import (
 type decisionFlags struct {
 	by, reason, id string
 	dryRun         bool
+	wait           time.Duration // zero: not at all
+
+	force     bool  // of correct
+	maxChange int64 // of correct, in percent
 }
 
 func (f *decisionFlags) flags(cmd *cobra.Command) {
@@ -32,6 +37,9 @@ func (f *decisionFlags) flags(cmd *cobra.Command) {
 	flags.StringVar(&f.id, "decision-id", "", "`id` of the decision, so that it counts once "+
 		"however often it is written; else made of what it says and the time")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be written")
+	flags.DurationVar(&f.wait, "wait", 0, "return when a document rests on the decision, or fail "+
+		"after this `duration`; --wait alone is --wait="+waitDefault)
+	flags.Lookup("wait").NoOptDefVal = waitDefault
 }
 
 func (f *decisionFlags) check() error {
@@ -46,10 +54,14 @@ func (f *decisionFlags) check() error {
 
 // decisionAnswer is what a command that decides prints.
 type decisionAnswer struct {
-	DryRun    bool              `json:"dry_run,omitempty"`
+	DryRun bool `json:"dry_run,omitempty"`
+	// Change is what a correction, or another price, makes of the bill.
+	Change    *change           `json:"change,omitempty"`
 	Topic     string            `json:"topic"`
 	Decisions []json.RawMessage `json:"decisions"` // as they were written
 	Notes     []string          `json:"notes"`     // what follows, and what does not
+	// Documents are those that rest on the decisions, with --wait.
+	Documents []string `json:"documents,omitempty"`
 }
 
 // decider makes a decision about a session of its live document; notes say what it does not do.
@@ -76,7 +88,26 @@ func (a *app) decide(ctx context.Context, session string, f *decisionFlags, with
 	if err != nil {
 		return err
 	}
-	return a.writeDecisions(ctx, f, []*kgo.Record{value}, notes)
+	answer := newDecisionAnswer(f, notes)
+	if d.Action == chargestream.ActionCorrect || d.Action == chargestream.ActionReprice {
+		if answer.Change, err = a.preview(ctx, live, &d); err != nil {
+			return err
+		}
+	}
+	if d.Action == chargestream.ActionCorrect && !f.force {
+		if err := answer.Change.refuse(live, f.maxChange); err != nil {
+			return err
+		}
+	}
+	return a.writeDecisions(ctx, f, []*kgo.Record{value}, answer)
+}
+
+// newDecisionAnswer is what is said of every decision.
+func newDecisionAnswer(f *decisionFlags, notes []string) *decisionAnswer {
+	return &decisionAnswer{DryRun: f.dryRun, Topic: topics.BillingDecisions,
+		Decisions: []json.RawMessage{}, Notes: append(notes, "what was sent is not rewritten: "+
+			"where the bill changes, a credit note and a new document follow when the processors "+
+			"have read the decision and what comes behind it; see \"chargestream invoices show\"")}
 }
 
 // onlyLive is the live document of a session.
@@ -125,24 +156,55 @@ func decisionError(err error) error {
 	return &exitError{code: exitInvalid, what: "cannot write the decision", err: err}
 }
 
-// writeDecisions writes records and says so.
+// writeDecisions says what changes, writes records, says so, and waits if asked to.
 func (a *app) writeDecisions(ctx context.Context, f *decisionFlags, records []*kgo.Record,
-	notes []string) error {
-	answer := decisionAnswer{DryRun: f.dryRun, Topic: topics.BillingDecisions,
-		Decisions: []json.RawMessage{}, Notes: append(notes, "what was sent is not rewritten: "+
-			"where the bill changes, a credit note and a new document follow when the processors "+
-			"have read the decision and what comes behind it; see \"chargestream invoices show\"")}
+	answer *decisionAnswer) error {
 	for _, r := range records {
 		answer.Decisions = append(answer.Decisions, r.Value)
+	}
+	text := a.output != outputJSON
+	if answer.Change != nil && text {
+		if err := a.printf("%s\n", harmlessLines(answer.Change.lines())); err != nil {
+			return err
+		}
+	}
+	var waiting *decisionWait
+	if f.wait > 0 && !f.dryRun {
+		var err error
+		if waiting, err = a.newDecisionWait(ctx, answer.Decisions); err != nil {
+			return err
+		}
+		defer waiting.client.Close()
 	}
 	if !f.dryRun {
 		if err := a.produceDecisions(ctx, records); err != nil {
 			return err
 		}
 	}
-	if a.output == outputJSON {
-		return a.printJSON(answer)
+	if text {
+		if err := a.printDecisions(f, records, answer); err != nil {
+			return err
+		}
 	}
+	if waiting != nil {
+		var err error
+		if answer.Documents, err = waiting.run(ctx, f.wait); err != nil {
+			return err
+		}
+		for i := 0; text && i < len(answer.Documents); i++ {
+			if err := a.printf("new document %s\n", harmless(answer.Documents[i])); err != nil {
+				return err
+			}
+		}
+	}
+	if text {
+		return nil
+	}
+	return a.printJSON(answer)
+}
+
+func (a *app) printDecisions(f *decisionFlags, records []*kgo.Record,
+	answer *decisionAnswer) error {
 	verb := "wrote to"
 	if f.dryRun {
 		verb = "would write to"
@@ -160,6 +222,14 @@ func (a *app) writeDecisions(ctx context.Context, f *decisionFlags, records []*k
 		}
 	}
 	return nil
+}
+
+func harmlessLines(lines []string) string {
+	texts := make([]string, len(lines))
+	for i, line := range lines {
+		texts[i] = harmless(line)
+	}
+	return strings.Join(texts, "\n")
 }
 
 // produceDecisions returns when all replicas in sync have every record.

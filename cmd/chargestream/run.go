@@ -266,6 +266,7 @@ func runProcessors(
 // read.
 func catchUp(ctx context.Context, c engine.Config, procs []*engine.Processor,
 	ready *readiness) error {
+	began := time.Now()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go logWaits(ctx, c, procs, ready)
@@ -274,6 +275,14 @@ func catchUp(ctx context.Context, c engine.Config, procs []*engine.Processor,
 	}
 	if err := engine.Quiet(ctx, c.Brokers, quietEvery, procs...); err != nil {
 		return err
+	}
+	// A timer fires FireDelay after its moment: so that what arrived before the run began, such as
+	// a decision a moment ago, is in its result, time must be moved on to that much later.
+	const delay = time.Duration(engine.FireDelay) * time.Millisecond
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Until(began.Add(delay))):
 	}
 	if err := engine.SendClock(ctx, c.Brokers, time.Now(), procs...); err != nil {
 		return err

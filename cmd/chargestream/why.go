@@ -176,17 +176,9 @@ func (r *whyReader) read(ctx context.Context) error {
 // newest are the newest rows of a table, of all keys or of those given.
 func (r *whyReader) newest(ctx context.Context, table string, keys []string) (map[string][]byte,
 	error) {
-	rows := map[string][]byte{}
-	_, err := r.a.eachRecord(ctx, r.client, topics.Table(table), nil,
-		func(record *kgo.Record) error {
-			key := string(record.Key)
-			if engine.Reserved(key) || (keys != nil && !slices.Contains(keys, key)) {
-				return nil
-			}
-			rows[key] = record.Value
-			return nil
-		})
-	return rows, err
+	return r.a.newestRows(ctx, r.client, table, func(key string) bool {
+		return keys == nil || slices.Contains(keys, key)
+	})
 }
 
 // tariff is a why.Book.
