@@ -11,6 +11,7 @@ type counters struct {
 	dead   *prometheus.CounterVec
 	late   *prometheus.CounterVec
 	bounds *prometheus.CounterVec
+	notice letterNotice
 }
 
 func newCounters(r prometheus.Registerer) *counters {
@@ -32,6 +33,7 @@ func newCounters(r prometheus.Registerer) *counters {
 // DeadLetter implements processors.Counter.
 func (c *counters) DeadLetter(topic string, reason processors.Reason) {
 	c.dead.WithLabelValues(topic, string(reason)).Inc()
+	c.notice.add(topic, reason)
 }
 
 // Late implements processors.Counter.

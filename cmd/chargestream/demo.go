@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,6 +77,11 @@ func (a *app) demo(ctx context.Context, f *demoFlags) (err error) {
 		defer cancel()
 	}
 	log := a.logger(f.verbose)
+	unlock, err := lockData(f.dataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	cluster, err := startBroker(f)
 	if err != nil {
 		return err
@@ -104,10 +110,12 @@ func (a *app) demo(ctx context.Context, f *demoFlags) (err error) {
 		Log:      log,
 		Metrics:  engine.NewMetrics(registry),
 	}
-	procs := processors.All(newCounters(registry))
+	count := newCounters(registry)
+	procs := processors.All(count)
 	c.Watch = engine.NewWatch(c, procs)
 	registry.MustRegister(c.Watch.Collector("run"))
 	a.banner(f, listener)
+	defer count.notice.start(ctx, log, a.brokers)()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var running sync.WaitGroup
@@ -130,6 +138,28 @@ func (a *app) demo(ctx context.Context, f *demoFlags) (err error) {
 	return nil
 }
 
+// lockData takes the directory of a demo's data for this process, before anything in it is touched:
+// two brokers on the same files would spoil them. Without a directory there is nothing to take.
+func lockData(dir string) (unlock func() error, err error) {
+	if dir == "" {
+		return func() error { return nil }, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(dir, "demo.lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("lock data directory: %w", err)
+	}
+	// The lock ends with the process, however that ends.
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(&exitError{code: exitRuntime, err: err,
+			what: "the data directory " + dir + " is in use by another demo",
+			hint: "stop that one, or give each demo a --data-dir of its own"}, file.Close())
+	}
+	return file.Close, nil
+}
+
 func startBroker(f *demoFlags) (*kfake.Cluster, error) {
 	options := []kfake.Opt{kfake.NumBrokers(1), kfake.DefaultNumPartitions(demoPartitions)}
 	if f.kafka != 0 {
@@ -148,9 +178,7 @@ func startBroker(f *demoFlags) (*kfake.Cluster, error) {
 			code: exitRuntime,
 			what: "cannot start the embedded broker",
 			err:  err,
-			hint: "is --kafka-port " + strconv.Itoa(
-				f.kafka,
-			) + " in use, or --data-dir of another demo?",
+			hint: "is --kafka-port " + strconv.Itoa(f.kafka) + " in use?",
 		}
 	}
 	return cluster, nil

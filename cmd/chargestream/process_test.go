@@ -192,3 +192,28 @@ func TestDemoKeepsItsData(t *testing.T) {
 		}
 	}
 }
+
+// TestSecondDemoOnTheSameData is refused before it touches anything of the first.
+func TestSecondDemoOnTheSameData(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := lockData(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, nil, "demo", "--http", "127.0.0.1:0", "--data-dir", dir).
+		want(t, exitRuntime, "", "is in use by another demo")
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("the second demo left %v, error %v; want the lock alone", entries, err)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := lockData(dir)
+	if err != nil {
+		t.Fatalf("after the first has ended: %v", err)
+	}
+	if err := again(); err != nil {
+		t.Fatal(err)
+	}
+}

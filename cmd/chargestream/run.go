@@ -96,7 +96,8 @@ chargestream run --brokers localhost:9092 --state-dir ./state --standby --stay-o
 
 func (a *app) run(ctx context.Context, f *runFlags) error {
 	registry := newRegistry()
-	procs, err := f.prepare(registry)
+	count := newCounters(registry)
+	procs, err := f.prepare(count)
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,9 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 		return err
 	}
 	began := time.Now()
+	said := count.notice.start(ctx, log, a.brokers)
 	err = runProcessors(ctx, c, procs, ready, f.until)
+	said()
 	erase()
 	if err := errors.Join(err, stop()); err != nil {
 		return a.runError(err)
@@ -134,7 +137,7 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 }
 
 // prepare looks at the flags before anything is asked of Kafka.
-func (f *runFlags) prepare(r prometheus.Registerer) ([]*engine.Processor, error) {
+func (f *runFlags) prepare(count processors.Counter) ([]*engine.Processor, error) {
 	if f.stateDir == "" {
 		return nil, usageError(
 			"no state directory is given",
@@ -145,7 +148,7 @@ func (f *runFlags) prepare(r prometheus.Registerer) ([]*engine.Processor, error)
 		return nil, usageError(fmt.Sprintf("--guarantee %q is neither %s nor %s", f.guarantee,
 			engine.ExactlyOnce, engine.AtLeastOnce), "")
 	}
-	procs, err := chooseProcessors(f.processors, newCounters(r))
+	procs, err := chooseProcessors(f.processors, count)
 	if err != nil {
 		return nil, err
 	}

@@ -169,6 +169,9 @@ func (a *app) planTopics(ctx context.Context, f *topicFlags) error {
 				return err
 			}
 		}
+		if len(findings) == 0 && a.output != outputJSON {
+			return a.printf("all well: there is nothing to do\n")
+		}
 		return differences(findings, "run \"chargestream topics apply\" to make what can be made")
 	})
 }
@@ -188,6 +191,9 @@ func (a *app) checkTopics(ctx context.Context, f *topicFlags) error {
 				return err
 			}
 		}
+		if len(findings) == 0 && a.output != outputJSON {
+			return a.printf("all well: %d topics are as they must be\n", len(topics.All()))
+		}
 		return differences(findings, "each line says what to do")
 	})
 }
@@ -197,6 +203,12 @@ func (a *app) applyTopics(ctx context.Context, f *topicFlags) error {
 	return a.withAdmin(ctx, func(ctx context.Context, admin *kadm.Client) error {
 		findings, err := a.compareTopics(ctx, admin, f)
 		if err != nil {
+			return err
+		}
+		if len(findings) == 0 && a.output != outputJSON {
+			return a.printf("all well: there is nothing to do\n")
+		}
+		if err := a.checkReplication(ctx, admin, findings, f); err != nil {
 			return err
 		}
 		var left []finding
@@ -222,6 +234,26 @@ func (a *app) applyTopics(ctx context.Context, f *topicFlags) error {
 		}
 		return differences(left, "apply does not change these: each line says what to do")
 	})
+}
+
+// checkReplication refuses more replicas than there are brokers, before the first topic is made.
+func (a *app) checkReplication(ctx context.Context, admin *kadm.Client, findings []finding,
+	f *topicFlags) error {
+	if !slices.ContainsFunc(findings, func(d finding) bool { return d.Problem == problemMissing }) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	listed, err := admin.ListBrokers(ctx)
+	if err != nil {
+		return a.kafkaError("list brokers", err)
+	}
+	if n := len(listed); int(f.replication) > n {
+		return usageError(fmt.Sprintf("--replication %d is more than the cluster has brokers: %d",
+			f.replication, n), fmt.Sprintf("give --replication %d, or start more brokers; "+
+			"nothing was made", n))
+	}
+	return nil
 }
 
 // topicPoll is how often the cluster is asked whether it shows what was made.

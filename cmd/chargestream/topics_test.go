@@ -156,3 +156,19 @@ func TestTopicsThatAreWrong(t *testing.T) {
 		t.Errorf("left (-want +got):\n%s", diff)
 	}
 }
+
+// TestReplicationBeyondTheBrokers: nothing is made where a replica would have no broker, and the
+// hint names what can be given.
+func TestReplicationBeyondTheBrokers(t *testing.T) {
+	_, brokers := broker(t)
+	run(t, nil, "topics", "apply", brokers, "--replication", "3").
+		want(t, exitUsage, "", "hint: give --replication 1")
+	if n := len(problems(t, brokers)); n != len(topics.All()) {
+		t.Errorf("%d topics are missing, want all %d", n, len(topics.All()))
+	}
+	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "done: create", "")
+	run(t, nil, "topics", "check", brokers).want(t, exitOK, "all well: ", "")
+	run(t, nil, "topics", "plan", brokers).want(t, exitOK, "all well: there is nothing to do\n", "")
+	run(t, nil, "topics", "apply", brokers, "--replication", "3").
+		want(t, exitOK, "all well: there is nothing to do\n", "")
+}
