@@ -79,6 +79,7 @@ chargestream dead-letters list --brokers localhost:9092`,
 	for _, command := range subcommands() {
 		root.AddCommand(command(a))
 	}
+	complete(root, "")
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetHelpFunc(help)

@@ -5,9 +5,9 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode/utf8"
 
@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream/internal/kafkaread"
+	"chargestream/processors"
 	"chargestream/topics"
 )
 
@@ -24,6 +25,8 @@ const (
 	lettersMax     = 100_000
 	// previewBytes is how much of a value or an error the table shows.
 	previewBytes = 60
+	// reasonsSeenMax bounds the reasons of letters that are remembered for a hint.
+	reasonsSeenMax = 100
 )
 
 // letter is a dead letter for programs. Bytes that are not UTF-8 are base64, in the field that
@@ -88,8 +91,13 @@ func (a *app) listLetters(ctx context.Context, reason string, limit int) error {
 	}
 	defer client.Close()
 	var kept []*kgo.Record
+	seen := map[string]int{}
 	_, err = a.eachLetter(ctx, client, nil, func(r *kgo.Record) error {
-		if reason != "" && headerOf(r, topics.HeaderReason) != reason {
+		has := headerOf(r, topics.HeaderReason)
+		if len(seen) < reasonsSeenMax {
+			seen[harmless(has)]++
+		}
+		if reason != "" && has != reason {
 			return nil
 		}
 		if kept = append(kept, r); len(kept) >= 2*limit {
@@ -101,6 +109,9 @@ func (a *app) listLetters(ctx context.Context, reason string, limit int) error {
 		return err
 	}
 	kept = newest(kept, limit)
+	if len(kept) == 0 {
+		return a.noLetters(reason, seen)
+	}
 	if a.output != outputJSON {
 		return a.printLetters(kept)
 	}
@@ -122,17 +133,36 @@ func newest(records []*kgo.Record, limit int) []*kgo.Record {
 }
 
 func (a *app) printLetters(records []*kgo.Record) error {
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TIME\tREASON\tSOURCE\tKEY\tERROR\tVALUE")
+	// The error says why, and its end what was wrong: the value gives way first.
+	columns := []column{{title: "TIME"}, {title: "REASON"},
+		{title: "SOURCE", give: 2, least: 12, end: true}, {title: "KEY", give: 3, least: 12},
+		{title: "ERROR", give: 1, end: true}, {title: "VALUE", give: 4}}
+	var rows [][]string
 	for _, r := range records {
 		source := fmt.Sprintf("%s/%s@%s", headerOf(r, topics.HeaderSourceTopic),
 			headerOf(r, topics.HeaderSourcePartition), headerOf(r, topics.HeaderSourceOffset))
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n",
-			r.Timestamp.UTC().Format(time.RFC3339), preview(headerOf(r, topics.HeaderReason)),
-			preview(source), preview(string(r.Key)), preview(headerOf(r, topics.HeaderError)),
-			preview(string(r.Value)))
+		rows = append(rows, []string{r.Timestamp.UTC().Format(time.RFC3339),
+			preview(headerOf(r, topics.HeaderReason)), preview(source), preview(string(r.Key)),
+			harmless(headerOf(r, topics.HeaderError)), preview(string(r.Value))})
 	}
-	return table.Flush()
+	return a.printTable(columns, rows)
+}
+
+// noLetters says that a list is empty, or that no letter can ever have such a reason.
+func (a *app) noLetters(reason string, seen map[string]int) error {
+	known := processors.Reasons()
+	if reason != "" && !slices.Contains(known, processors.Reason(reason)) {
+		hint := "the reasons are " + joinIDs(known)
+		if len(seen) > 0 {
+			hint += "; there are letters with " +
+				strings.Join(slices.Sorted(maps.Keys(seen)), ", ")
+		}
+		return usageError(fmt.Sprintf("--reason %q is no reason of a dead letter", reason), hint)
+	}
+	if a.output == outputJSON {
+		return nil
+	}
+	return a.printf("no dead letters%s\n", labelled(" with the reason ", reason))
 }
 
 // preview is the begin of a text on one line, without anything that a terminal would obey.

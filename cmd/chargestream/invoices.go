@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -246,17 +245,26 @@ func (a *app) printInvoices(list []chargestream.Invoice) error {
 		}
 		return nil
 	}
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "BOOKED\tDOCUMENT\tSESSION\tSTATUS\tUSER\tSTATION\tENERGY\tTOTAL\tHELD FOR")
+	// A session is what the other commands take: its id stays whole. A document's id is its
+	// session's with a fingerprint behind it, so its end is what tells two apart.
+	columns := []column{{title: "BOOKED"}, {title: "DOCUMENT", give: 3, end: true},
+		{title: "SESSION"}, {title: "STATUS"}, {title: "USER", give: 2},
+		{title: "STATION", give: 2}, {title: "ENERGY"}, {title: "TOTAL"},
+		{title: "HELD FOR", give: 1}}
+	var rows [][]string
 	for i := range list {
 		v := &list[i]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", preview(v.BookingDate),
-			preview(v.InvoiceID), preview(string(v.SessionID)), preview(statusOf(v)),
-			preview(string(v.UserID)), preview(string(v.StationID)+"/"+string(v.ConnectorID)),
+		rows = append(rows, []string{preview(v.BookingDate), preview(v.InvoiceID),
+			preview(string(v.SessionID)), preview(statusOf(v)), preview(string(v.UserID)),
+			preview(string(v.StationID) + "/" + string(v.ConnectorID)),
 			kilowattHours(energyOf(v)), preview(money(v.TotalInclVAT, v)),
-			harmless(joinReasons(v.HoldReasons)))
+			harmless(joinReasons(v.HoldReasons))})
 	}
-	return table.Flush()
+	if len(rows) == 0 {
+		return a.printf("no documents; \"chargestream invoices list --all\" has those that are " +
+			"cancelled too, and \"chargestream why SESSION\" says why a session has none\n")
+	}
+	return a.printTable(columns, rows)
 }
 
 // statusOf is what a document is, in one word.

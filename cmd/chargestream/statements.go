@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"chargestream"
 	"chargestream/documents"
 )
 
@@ -77,6 +80,9 @@ func (a *app) writeStatements(ctx context.Context, f *statementFlags) error {
 	if err != nil {
 		return &exitError{code: exitInvalid, what: "cannot make statements", err: err}
 	}
+	if len(list) == 0 && f.key != "" {
+		return a.noKey(ctx, f)
+	}
 	if f.format == formatPDF {
 		a.noteSeller(&f.seller)
 	}
@@ -95,6 +101,53 @@ func (a *app) writeStatements(ctx context.Context, f *statementFlags) error {
 		}
 	}
 	return a.finish(answer, dir)
+}
+
+// keysNamed bounds the keys that a hint names.
+const keysNamed = 10
+
+// noKey says that a key has no document in the month, and which keys have.
+func (a *app) noKey(ctx context.Context, f *statementFlags) error {
+	h, err := a.readInvoices(ctx, func(v *chargestream.Invoice) bool {
+		return strings.HasPrefix(v.BookingDate, f.month+"-")
+	})
+	if err != nil {
+		return err
+	}
+	list, err := documents.Statements(h.documents, documents.StatementBy(f.by), f.month)
+	if err != nil {
+		return &exitError{code: exitInvalid, what: "cannot make statements", err: err}
+	}
+	var keys []string
+	for i := range list {
+		if key := list[i].Key; key != "" && !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	hint := "no " + f.by + " has documents in that month"
+	if len(keys) > 0 {
+		hint = fmt.Sprintf("there are %d of this month, such as %s", len(keys),
+			strings.Join(nearest(f.key, keys), ", "))
+	}
+	return &exitError{code: exitNotFound, hint: hint,
+		what: fmt.Sprintf("--key %q: the %s has no documents in %s", f.key, f.by, f.month)}
+}
+
+// nearest are the first keys of a list, with those first that have the key that was asked for in
+// them, or are in it, in any case.
+func nearest(key string, keys []string) []string {
+	key = strings.ToLower(key)
+	near := func(k string) int {
+		k = strings.ToLower(k)
+		if strings.Contains(k, key) || strings.Contains(key, k) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(keys, func(a, b string) int {
+		return cmp.Or(cmp.Compare(near(a), near(b)), cmp.Compare(a, b))
+	})
+	return keys[:min(len(keys), keysNamed)]
 }
 
 func (f *statementFlags) write(w io.Writer, s *documents.Statement) error {
