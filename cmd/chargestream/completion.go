@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"chargestream"
@@ -58,9 +60,12 @@ func complete(cmd *cobra.Command, path string) {
 		if flag == "" || !own {
 			continue
 		}
-		// It can only fail where the flag is not there, or was registered before.
-		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values,
+		err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values,
 			cobra.ShellCompDirectiveNoFileComp))
+		if err != nil {
+			// It cannot be: the flag is there, and each command is visited once.
+			panic(fmt.Errorf("complete --%s of %s: %w", flag, path, err))
+		}
 	}
 	for _, sub := range cmd.Commands() {
 		below := sub.Name()
