@@ -153,17 +153,20 @@ func (a *app) statusOfGroup(ctx context.Context, admin *kadm.Client, p *engine.P
 	limited, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	described, err := admin.DescribeGroups(limited, p.Group)
-	if err != nil {
+	if err != nil && !noGroupYet(err) {
 		return g, a.kafkaError("describe group "+p.Group, err)
 	}
 	d := described[p.Group]
 	g.State, g.Members = cmp.Or(d.State, "none"), len(d.Members)
-	if d.Err != nil && !errors.Is(d.Err, kerr.GroupIDNotFound) {
+	if d.State == "Dead" { // Kafka's word for a group that there is not
+		g.State = "none"
+	}
+	if d.Err != nil && !noGroupYet(d.Err) {
 		g.Error = d.Err.Error()
 	}
 	d.AssignedPartitions().Each(func(string, int32) { g.Partitions++ })
 	committed, err := admin.FetchOffsets(limited, p.Group)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+	if err != nil && !noGroupYet(err) {
 		return g, a.kafkaError("read the offsets of group "+p.Group, err)
 	}
 	starts, err := admin.ListStartOffsets(limited, p.Inputs...)
@@ -191,6 +194,12 @@ func (a *app) statusOfGroup(ctx context.Context, admin *kadm.Client, p *engine.P
 		}
 	})
 	return g, nil
+}
+
+// noGroupYet reports whether an error says that there is no such group: the first one of a cluster
+// has no coordinator before it is there.
+func noGroupYet(err error) bool {
+	return errors.Is(err, kerr.GroupIDNotFound) || errors.Is(err, kerr.CoordinatorNotAvailable)
 }
 
 // statusOfLetters counts dead letters: all, where there are few enough to be read.
