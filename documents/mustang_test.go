@@ -104,6 +104,16 @@ func TestUBLValid(t *testing.T) {
 			add(e.name+".xml", e.v)
 		}
 	}
+	// A credit note and a new invoice that name each other, and the one that they replace.
+	list := corrected()
+	links := LinksOf(list)
+	for i := range list {
+		if v := &list[i]; issued(v) {
+			files[fmt.Sprintf("corrected-%d.xml", i)] = written(t, func(w io.Writer) error {
+				return links[v.InvoiceID].UBL(w, v, seller())
+			})
+		}
+	}
 	// As far off the rate as the rules allow, which the validator notes.
 	far := billed(item{dimension: "ENERGY", quantity: "20.450", price: "0.45", percent: "19"})
 	shift(far, "MIN_PRICE", "19", "0.00", "0.99")

@@ -71,7 +71,7 @@ func (f *invoiceFilter) check() error {
 		return usageError(fmt.Sprintf("--status %q is neither issued nor held", f.status), "")
 	case f.reason != "" && !codecs.KnownHold(chargestream.HoldReason(f.reason)):
 		return usageError(fmt.Sprintf("--reason %q is no reason to hold a bill", f.reason),
-			"they are listed in docs/decisions/0010-invoice-history.md")
+			"the reasons are "+joinReasons(chargestream.HoldReasons()))
 	}
 	return checkMonth(f.month)
 }

@@ -84,7 +84,8 @@ func (a *app) sessionHistory(ctx context.Context, id string) (*history, error) {
 	if len(h.documents) == 0 {
 		return nil, &exitError{code: exitNotFound,
 			what: fmt.Sprintf("no document is %q, or of a session %q", id, id),
-			hint: "a session has one ten minutes after its end; see \"chargestream invoices list\""}
+			hint: fmt.Sprintf("\"chargestream why %s\" says what came of it and when it is "+
+				"billed; \"chargestream invoices list\" has what was billed", id)}
 	}
 	return h, nil
 }
