@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -139,8 +138,10 @@ func (a *app) printHistory(h *history, decisions []*chargestream.Decision) error
 		harmless(string(last.SessionID)), harmless(string(last.StationID)),
 		harmless(string(last.ConnectorID)), labelled(", site ", string(last.SiteID)),
 		harmless(cmp.Or(string(last.UserID), "not known")))
+	links := documents.LinksOf(h.documents)
 	for i := range h.documents {
-		writeDocument(&text, &h.documents[i])
+		v := &h.documents[i]
+		writeDocument(&text, v, links[v.InvoiceID])
 	}
 	writeDecisions(&text, decisions, h.documents)
 	text.WriteString("\n")
@@ -161,11 +162,12 @@ func labelled(label, text string) string {
 }
 
 // writeDocument writes one invoice or credit note.
-func writeDocument(w io.Writer, v *chargestream.Invoice) {
-	head := fmt.Sprintf("invoice %s, revision %d, %s%s", v.InvoiceID, v.Revision, v.Status,
-		labelled(" for ", joinReasons(v.HoldReasons)))
+func writeDocument(w io.Writer, v *chargestream.Invoice, of documents.Links) {
+	head := fmt.Sprintf("invoice %s, revision %d, %s%s%s", v.InvoiceID, v.Revision, v.Status,
+		labelled(" for ", joinReasons(v.HoldReasons)), labelled(", replaces ", of.Replaces))
 	if v.Kind == chargestream.KindCreditNote {
-		head = fmt.Sprintf("credit note %s, cancels %s", v.InvoiceID, v.Credits)
+		head = fmt.Sprintf("credit note %s, cancels %s%s", v.InvoiceID, v.Credits,
+			labelled(", replaced by ", of.ReplacedBy))
 	}
 	fmt.Fprintf(w, "\n%s  %s\n", v.IssuedAt, harmless(head))
 	writeHolds(w, v)
@@ -239,7 +241,18 @@ func writeDecisions(w io.Writer, list []*chargestream.Decision, of []chargestrea
 
 func orNone(m chargestream.Millis) string { return cmp.Or(m.String(), "not known") }
 
-func seconds(s int64) string { return (time.Duration(s) * time.Second).String() }
+// seconds is a duration as h:mm, with seconds where there are any.
+func seconds(s int64) string {
+	sign := ""
+	if s < 0 {
+		sign, s = "-", -s
+	}
+	text := fmt.Sprintf("%s%d:%02d", sign, s/3600, s/60%60)
+	if s%60 != 0 {
+		text += fmt.Sprintf(":%02d", s%60)
+	}
+	return text + " h"
+}
 
 // register is the reading of a register behind a label; empty where there is none.
 func register(label string, e *chargestream.WattHours) string {

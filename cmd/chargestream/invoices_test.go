@@ -211,7 +211,11 @@ func TestShowInvoices(t *testing.T) {
 	kafkatest.MustProduce(t, b, records...)
 	for _, id := range []string{"s-1", "s-1-aaaaaaaaaa", "s-1-0123456789-credit"} {
 		got := run(t, nil, "invoices", "show", id, brokers)
-		got.want(t, exitOK, "credit note s-1-0123456789-credit, cancels s-1-0123456789", "")
+		got.want(t, exitOK, "credit note s-1-0123456789-credit, cancels s-1-0123456789, replaced "+
+			"by s-1-aaaaaaaaaa\n", "")
+		got.want(t, exitOK, "revision 2, issued, replaces s-1-0123456789\n", "")
+		got.want(t, exitOK, "to 2026-03-02T12:40:00Z, 0:40 h, parked 0:00 h\n", "")
+		got.want(t, exitOK, "4.000 kWh  at 0.45 EUR/kWh  1.80", "")
 		got.want(t, exitOK, "now       s-1-aaaaaaaaaa: 2.16 EUR, issued\n", "")
 		got.want(t, exitOK, "correct by Ada at 2026-03-02T12:00:00Z: display", "")
 		got.want(t, exitOK, "reprice d-1 by Ada: display (applied)", "")
