@@ -75,9 +75,13 @@ type meaning struct {
 	activity Activity
 }
 
-// statusWords is every status of OCPP 1.6 (StatusNotification.req), of OCPP 2.0.1
-// (ConnectorStatusEnumType, and the charging states that vendors send in its place) and the two
-// plain words, in lower case.
+// statusWords is every status of a connector, folded: those of OCPP 1.5 and 1.6
+// (StatusNotification.req), of OCPP 2.0.1 and 2.1 (ConnectorStatusEnumType, and the charging states
+// that vendors send in its place), of OCPI 2.1.1 and 2.2.1 (Status), of OICP 2.3, which Hubject
+// speaks (EVSEStatus), and the two plain words.
+//
+// Idle is none of them: as a charging state of OCPP 2.0.1 it is a connector without a vehicle, and
+// in other systems one with a vehicle that does not charge.
 var statusWords = map[string]meaning{
 	"free":          {StateAvailable, ActivityUnknown},
 	"available":     {StateAvailable, ActivityUnknown},
@@ -90,13 +94,27 @@ var statusWords = map[string]meaning{
 	"evconnected":   {StateOccupied, ActivityIdle},
 	"reserved":      {StateReserved, ActivityUnknown},
 	"unavailable":   {StateUnavailable, ActivityUnknown},
+	"blocked":       {StateUnavailable, ActivityUnknown}, // OCPI: something stands in the way
+	"inoperative":   {StateUnavailable, ActivityUnknown}, // OCPI: not in use, and not broken
+	"planned":       {StateUnavailable, ActivityUnknown}, // OCPI: will be in operation
+	"removed":       {StateUnavailable, ActivityUnknown}, // OCPI: was taken away
+	"outofservice":  {StateUnavailable, ActivityUnknown}, // OICP
 	"faulted":       {StateFaulted, ActivityUnknown},
+	"outoforder":    {StateFaulted, ActivityUnknown}, // OCPI: broken
+	"unknown":       {StateUnknown, ActivityUnknown}, // OCPI, OICP
+	"evsenotfound":  {StateUnknown, ActivityUnknown}, // OICP: the status is not known
 }
+
+// statusBlanks are what parts the words of a status: OUT_OF_ORDER is OutOfOrder.
+var statusBlanks = strings.NewReplacer("_", "", "-", "", " ", "")
 
 // ParseStatus gives the state and the activity of a status word in any case. A word that no
 // standard has is not an error of the sender's clock or meter: ok is false and the caller keeps
 // the record as a dead letter.
 func ParseStatus(word string) (State, Activity, bool) {
 	m, ok := statusWords[strings.ToLower(word)]
+	if !ok {
+		m, ok = statusWords[strings.ToLower(statusBlanks.Replace(word))]
+	}
 	return m.state, m.activity, ok
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -16,51 +17,104 @@ import (
 var ErrEvent = errors.New("not an event")
 
 // DecodeStatus reads a record of the station-status topic. The error of this and of the other
-// decoders wraps ErrEvent and names the field.
-func DecodeStatus(value []byte) (chargestream.Event, error) { return decode(value, (*wire).status) }
+// decoders wraps ErrEvent, and says field, value, what is expected and what to do.
+func DecodeStatus(value []byte) (chargestream.Event, error) { return ReadStatus(value, nil) }
 
 // DecodeMeter reads a record of the meter-values topic.
-func DecodeMeter(value []byte) (chargestream.Event, error) { return decode(value, (*wire).meter) }
+func DecodeMeter(value []byte) (chargestream.Event, error) { return ReadMeter(value, nil) }
 
 // DecodeHeartbeat reads a record of the heartbeats topic.
-func DecodeHeartbeat(value []byte) (chargestream.Event, error) {
-	return decode(value, (*wire).heartbeat)
-}
+func DecodeHeartbeat(value []byte) (chargestream.Event, error) { return ReadHeartbeat(value, nil) }
 
 // DecodeSession reads a record of the charging-sessions topic.
-func DecodeSession(
-	value []byte,
-) (chargestream.Event, error) {
-	return decode(value, (*wire).session)
+func DecodeSession(value []byte) (chargestream.Event, error) { return ReadSession(value, nil) }
+
+// ReadStatus is DecodeStatus through a door, which may be nil.
+func ReadStatus(value []byte, d *Door) (chargestream.Event, error) {
+	return decode(value, d, (*wire).status)
 }
 
+// ReadMeter is DecodeMeter through a door, which may be nil.
+func ReadMeter(value []byte, d *Door) (chargestream.Event, error) {
+	return decode(value, d, (*wire).meter)
+}
+
+// ReadHeartbeat is DecodeHeartbeat through a door, which may be nil.
+func ReadHeartbeat(value []byte, d *Door) (chargestream.Event, error) {
+	return decode(value, d, (*wire).heartbeat)
+}
+
+// ReadSession is DecodeSession through a door, which may be nil.
+func ReadSession(value []byte, d *Door) (chargestream.Event, error) {
+	return decode(value, d, (*wire).session)
+}
+
+// decode reads a record that is written as the format says by generated code, and any other one
+// leniently: what costs more is paid by those who write in another way.
 func decode(
 	value []byte,
+	d *Door,
 	read func(*wire) (chargestream.Event, error),
 ) (chargestream.Event, error) {
 	var w wire
 	l := jlexer.Lexer{Data: value}
 	w.UnmarshalEasyJSON(&l)
 	l.Consumed()
-	if l.Error() != nil {
-		// The generated reader says where, the library also which field: who reads the dead letter
-		// wants to know that.
-		w = wire{}
-		if err := json.Unmarshal(value, &w); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrEvent, err)
+	if l.Error() == nil && !w.respelled {
+		if event, err := w.event(read); err == nil {
+			return event, nil
 		}
 	}
-	if err := chargestream.CheckID(w.StationID); err != nil {
-		return nil, fmt.Errorf("%w: station_id: %w", ErrEvent, err)
+	if d == nil {
+		d = &Door{}
 	}
-	if err := w.checkConnector(); err != nil {
-		return nil, fmt.Errorf("%w: connector_id: %w", ErrEvent, err)
-	}
-	event, err := read(&w)
+	event, err := readLenient(value, d, read)
 	if err != nil {
+		d.Dropped = nil
 		return nil, fmt.Errorf("%w: %w", ErrEvent, err)
 	}
 	return event, nil
+}
+
+// readLenient reads a record that is not written as the format says. Its first error has the field.
+func readLenient(
+	value []byte,
+	d *Door,
+	read func(*wire) (chargestream.Event, error),
+) (chargestream.Event, error) {
+	o, err := parseObject(value, "")
+	if err != nil {
+		return nil, err
+	}
+	w := wire{lenient: true}
+	r := reading{door: d, form: form{
+		side: []string{"error_code", "reason", "context", "power_w", "current_a", "voltage_v",
+			"soc_percent"},
+		verbatim: []string{"signed_data"}}}
+	d.Dropped = nil
+	r.object(o, reflect.ValueOf(&w).Elem())
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	w.dropped = d.Dropped
+	event, err := w.event(read)
+	d.Dropped = w.dropped
+	return event, err
+}
+
+// event is what the fields tell, by the topic's reader.
+func (w *wire) event(read func(*wire) (chargestream.Event, error)) (chargestream.Event, error) {
+	w.StationID = strings.TrimSpace(w.StationID)
+	w.ConnectorID = connectorText(strings.TrimSpace(string(w.ConnectorID)))
+	w.SessionID = sessionText(strings.TrimSpace(string(w.SessionID)))
+	w.UserID = strings.TrimSpace(w.UserID)
+	if err := chargestream.CheckID(w.StationID); err != nil {
+		return nil, errID("station_id", w.StationID)
+	}
+	if err := w.checkConnector(); err != nil {
+		return nil, err
+	}
+	return read(w)
 }
 
 // checkConnector refuses the slash because it parts the key of a window.
@@ -69,9 +123,18 @@ func (w *wire) checkConnector() error {
 		return nil
 	}
 	if strings.ContainsRune(string(w.ConnectorID), '/') {
-		return errors.New("must not contain a slash")
+		return errSlash("connector_id", string(w.ConnectorID))
 	}
-	return chargestream.CheckID(string(w.ConnectorID))
+	if chargestream.CheckID(string(w.ConnectorID)) != nil {
+		return errID("connector_id", string(w.ConnectorID))
+	}
+	return nil
+}
+
+// errSlash refuses the slash, which parts the key of a window.
+func errSlash(field, text string) error {
+	return &Refusal{Field: field, Value: Quoted(text), Problem: "must not contain a slash",
+		Expected: "any other identifier is taken", Do: "write another character for the slash"}
 }
 
 func (w *wire) heartbeat() (chargestream.Event, error) {
@@ -81,8 +144,6 @@ func (w *wire) heartbeat() (chargestream.Event, error) {
 	return &chargestream.Heartbeat{StationID: chargestream.StationID(w.StationID),
 		Time: w.Timestamp}, nil
 }
-
-func errMissing(field string) error { return fmt.Errorf("%s is missing", field) }
 
 func (w *wire) connector() chargestream.ConnectorID {
 	if w.ConnectorID == "" {
@@ -95,12 +156,22 @@ func (w *wire) status() (chargestream.Event, error) {
 	if w.Timestamp == 0 {
 		return nil, errMissing("timestamp")
 	}
-	if _, _, ok := chargestream.ParseStatus(w.Status); !ok {
-		return nil, fmt.Errorf("status %q is no word of OCPP 1.6 or 2.0.1", clip(w.Status))
+	word := strings.TrimSpace(w.Status)
+	if _, _, ok := chargestream.ParseStatus(word); !ok {
+		return nil, errStatus(word)
 	}
 	return &chargestream.StatusReport{StationID: chargestream.StationID(w.StationID),
-		ConnectorID: w.connector(), Time: w.Timestamp, Status: w.Status,
+		ConnectorID: w.connector(), Time: w.Timestamp, Status: word,
 		ErrorCode: clip(w.ErrorCode)}, nil
+}
+
+func errStatus(word string) error {
+	if word == "" {
+		return errMissing("status")
+	}
+	return &Refusal{Field: "status", Value: Quoted(word), Problem: "is no status of a connector",
+		Expected: "the words of OCPP 1.5 to 2.1, OCPI and OICP are taken, in any case, such as " +
+			"Available, Charging, SuspendedEV, OUTOFORDER", Do: "send the standard's word"}
 }
 
 func (w *wire) meter() (chargestream.Event, error) {
@@ -110,39 +181,69 @@ func (w *wire) meter() (chargestream.Event, error) {
 	m := &chargestream.MeterValue{StationID: chargestream.StationID(w.StationID),
 		ConnectorID: w.connector(), Time: w.Timestamp, Context: clip(w.Context)}
 	if !noSession(w.SessionID) {
-		if err := chargestream.CheckID(string(w.SessionID)); err != nil {
-			return nil, fmt.Errorf("session_id: %w", err)
+		if chargestream.CheckID(string(w.SessionID)) != nil {
+			return nil, errID("session_id", string(w.SessionID))
 		}
 		m.SessionID = chargestream.SessionID(w.SessionID)
 	}
-	err := errors.Join(
-		w.signed(&m.Signed),
-		scaled(&m.Energy, "energy_wh", w.EnergyWh, 0),
-		scaled(&m.Power, "power_w", w.PowerW, 0),
-		scaled(&m.Current, "current_a", w.CurrentA, 3),
-		scaled(&m.Voltage, "voltage_v", w.VoltageV, 3),
-		scaled(&m.SoC, "soc_percent", w.SoCPercent, 1))
-	return m, err
+	if err := errors.Join(w.signed(&m.Signed),
+		scaled(&m.Energy, "energy_wh", w.EnergyWh, 0)); err != nil {
+		return nil, err
+	}
+	side := errors.Join(
+		w.side(scaled(&m.Power, "power_w", w.PowerW, 0), "power_w"),
+		w.side(scaled(&m.Current, "current_a", w.CurrentA, 3), "current_a"),
+		w.side(scaled(&m.Voltage, "voltage_v", w.VoltageV, 3), "voltage_v"),
+		w.side(scaled(&m.SoC, "soc_percent", w.SoCPercent, 1), "soc_percent"))
+	if side != nil {
+		return nil, side
+	}
+	return m, w.checkDropped(m)
+}
+
+// side notes a side field that could not be read. The fast reader has it read again leniently.
+func (w *wire) side(err error, name string) error {
+	if err == nil || !w.lenient {
+		return err
+	}
+	w.dropped, w.sideErr = append(w.dropped, name), errors.Join(w.sideErr, err)
+	return nil
+}
+
+// checkDropped refuses a sample of which nothing is left.
+func (w *wire) checkDropped(m *chargestream.MeterValue) error {
+	if len(w.dropped) == 0 || m.Energy != nil || m.Power != nil || m.Current != nil ||
+		m.Voltage != nil || m.SoC != nil || m.Signed != "" {
+		return nil
+	}
+	if w.sideErr != nil {
+		return w.sideErr
+	}
+	return &Refusal{Field: w.dropped[0], Problem: "cannot be read, and the sample has nothing else",
+		Expected: takesNumber, Do: "send the bare number in the unit of the field's name"}
 }
 
 func (w *wire) session() (chargestream.Event, error) {
-	switch w.Event {
-	case "session_start":
+	switch event := strings.TrimSpace(w.Event); {
+	case event == "session_start" || w.lenient && foldName(event) == "sessionstart":
 		start, err := w.start()
 		if err != nil {
 			return nil, err
 		}
 		return start, w.signed(&start.Signed)
-	case "session_end":
+	case event == "session_end" || w.lenient && foldName(event) == "sessionend":
 		end, err := w.end()
 		if err != nil {
 			return nil, err
 		}
 		return end, w.signed(&end.Signed)
-	case "":
+	case event == "":
 		return w.record()
 	}
-	return nil, fmt.Errorf("event %q is neither session_start nor session_end", clip(w.Event))
+	return nil, &Refusal{Field: "event", Value: Quoted(w.Event),
+		Problem:  "is neither session_start nor session_end",
+		Expected: "one of them is taken, or no event for a record of start and end",
+		Do:       "send one of them"}
 }
 
 // record reads start and end in one. What is signed goes to the end: it is of both.
@@ -170,8 +271,8 @@ func (w *wire) start() (*chargestream.SessionStart, error) {
 	}
 	// Without a user the bill is held: who charged is to be found out, not to be thrown away.
 	if w.UserID != "" {
-		if err := chargestream.CheckID(w.UserID); err != nil {
-			return nil, fmt.Errorf("user_id: %w", err)
+		if chargestream.CheckID(w.UserID) != nil {
+			return nil, errID("user_id", w.UserID)
 		}
 	}
 	s := &chargestream.SessionStart{StationID: chargestream.StationID(w.StationID),
@@ -192,9 +293,26 @@ func (w *wire) end() (*chargestream.SessionEnd, error) {
 		ConnectorID: chargestream.ConnectorID(w.ConnectorID), SessionID: session,
 		UserID: chargestream.UserID(w.UserID), Time: w.EndTime, Reason: clip(w.Reason)}
 	err = errors.Join(
-		scaled(&e.Energy, "energy_kwh", w.EnergyKWh, 3),
+		w.energy(&e.Energy),
 		scaled(&e.Meter, "meter_stop_wh", w.MeterStop, 0))
 	return e, err
+}
+
+// energy is what was delivered, in kWh or in Wh.
+func (w *wire) energy(field **chargestream.WattHours) error {
+	if err := scaled(field, "energy_kwh", w.EnergyKWh, 3); err != nil || w.EnergyWh == "" {
+		return err
+	}
+	kwh := *field
+	if err := scaled(field, "energy_wh", w.EnergyWh, 0); err != nil {
+		return err
+	}
+	if kwh != nil && **field != *kwh {
+		return &Refusal{Field: "energy_wh", Value: Quoted(string(w.EnergyWh)), Problem: "differs " +
+			"from energy_kwh " + Quoted(string(w.EnergyKWh)), Expected: "one energy is taken",
+			Do: "send one of them"}
+	}
+	return nil
 }
 
 // SignedBytesMax bounds signed_data. A signed value of begin and end has one to two KiB.
@@ -204,11 +322,13 @@ const SignedBytesMax = 16 << 10
 // value proves nothing.
 func (w *wire) signed(field *string) error {
 	if len(w.SignedData) > SignedBytesMax {
-		return fmt.Errorf("signed_data has %d bytes, more than %d", len(w.SignedData),
-			SignedBytesMax)
+		return &Refusal{Field: "signed_data", Problem: fmt.Sprintf("has %d bytes",
+			len(w.SignedData)), Expected: fmt.Sprintf("at most %d are taken", SignedBytesMax),
+			Do: "send the signed value of this record alone"}
 	}
 	if !utf8.ValidString(w.SignedData) {
-		return errors.New("signed_data is not UTF-8")
+		return &Refusal{Field: "signed_data", Problem: "is not UTF-8", Expected: takesText,
+			Do: "send what is not text in base64"}
 	}
 	*field = w.SignedData
 	return nil
@@ -230,15 +350,17 @@ func scaled[T ~int64](field **T, name string, number json.Number, digits int) er
 	}
 	if text := strings.TrimPrefix(string(number), "-"); len(text) > 1 &&
 		text[0] == '0' && text[1] >= '0' && text[1] <= '9' {
-		return fmt.Errorf("%s: %w: %q begins with a zero", name, ErrNumber, string(number))
+		return &Refusal{Field: name, Value: Quoted(string(number)), Problem: "begins with a zero",
+			Expected: takesNumber, Do: "leave the zero out"}
 	}
 	n, err := ParseScaled(string(number), digits)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return errNumber(name, string(number))
 	}
 	if n > quantityMax || n < -quantityMax {
-		return fmt.Errorf("%s: %w: %q is beyond all that a meter can tell", name, ErrNumber,
-			string(number))
+		return &Refusal{Field: name, Value: Quoted(string(number)),
+			Problem: "is beyond all that a meter can tell", Expected: takesNumber,
+			Do: "send it in the unit of the field's name"}
 	}
 	v := T(n)
 	*field = &v
@@ -283,7 +405,7 @@ func EncodeEvent(event chargestream.Event) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %T", ErrEvent, event)
 	}
 	if err := w.checkSession(event); err != nil {
-		return nil, fmt.Errorf("%w: session_id: %w", ErrEvent, err)
+		return nil, fmt.Errorf("%w: %w", ErrEvent, err)
 	}
 	return json.Marshal(&w)
 }
@@ -294,7 +416,9 @@ func (w *wire) checkSession(event chargestream.Event) error {
 	switch event.(type) {
 	case *chargestream.SessionStart, *chargestream.SessionEnd, *chargestream.SessionRecord:
 		if noSession(w.SessionID) {
-			return fmt.Errorf("%q is no session", string(w.SessionID))
+			return &Refusal{Field: "session_id", Value: Quoted(string(w.SessionID)),
+				Problem: "is no session", Expected: "an id is taken, but not 0 and none below",
+				Do: "name what tells sessions apart"}
 		}
 	}
 	return nil

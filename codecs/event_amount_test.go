@@ -52,15 +52,15 @@ func meterCases() []eventCase {
 		{name: "empty text", value: with(`,"energy_wh":""`), want: none},
 		{name: "hexadecimal text", value: with(`,"energy_wh":"0x10"`), fails: "0x10"},
 		{name: "plus sign", value: with(`,"energy_wh":+1`), fails: "invalid character"},
-		{name: "leading zero", value: with(`,"energy_wh":01`), fails: "begins with a zero"},
+		{name: "leading zero", value: with(`,"energy_wh":01`), fails: "invalid character '1'"},
 		{name: "flag", value: with(`,"energy_wh":true`), fails: "energy_wh"},
 		{name: "object", value: with(`,"energy_wh":{"value":1}`), fails: "energy_wh"},
 		{name: "session with a control character", value: with(`,"session_id":"a\u0001"`),
 			fails: "session_id"},
-		{name: "session a fraction", value: with(`,"session_id":17.5`), fails: "session_id 17.5"},
-		{name: "session an exponent", value: with(`,"session_id":1e3`), fails: "session_id 1e3"},
+		{name: "session a fraction", value: with(`,"session_id":17.5`), fails: "session_id: 17.5"},
+		{name: "session an exponent", value: with(`,"session_id":1e3`), fails: "session_id: 1e3"},
 		{name: "session with a leading zero", value: with(`,"session_id":017`), fails: "after"},
-		{name: "session a flag", value: with(`,"session_id":true`), fails: "session_id true"},
+		{name: "session a flag", value: with(`,"session_id":true`), fails: "session_id: true"},
 		{name: "session an object", value: with(`,"session_id":{"id":1}`), fails: "session_id"},
 		{name: "signed is too long", value: with(`,"signed_data":"` +
 			strings.Repeat("s", codecs.SignedBytesMax+1) + `"`), fails: "signed_data has 16385"},
@@ -164,8 +164,15 @@ func sessionCases() []eventCase {
 			fails: "signed_data has 16385"},
 		{name: "other event", value: `{"event":"session_pause",` + ids + `}`,
 			fails: "session_pause"},
-		{name: "event in capitals", value: `{"event":"SESSION_START",` + ids + `}`,
-			fails: "SESSION_START"},
+		{name: "event in capitals", value: `{"event":"SESSION_START",` + ids + `,"user_id":"u",` +
+			begins + `}`, want: &start},
+		{name: "event unknown", value: `{"event":"session_pause",` + ids + `}`,
+			fails: `event: "session_pause" is neither`},
+		{name: "end with energy in Wh", value: `{"event":"session_end",` + ids + `,` + ends +
+			`,"connector_id":2,"user_id":"u","energy_wh":7001,"meter_stop_wh":8002,` +
+			`"reason":"Local"}`, want: &full},
+		{name: "end with two energies", value: `{"event":"session_end",` + ids + `,` + ends +
+			`,"energy_wh":7001,"energy_kwh":7}`, fails: `energy_wh: "7001" differs`},
 		{name: "future fields", value: `{"event":"session_end",` + ids + `,` + ends +
 			`,"cost":{"eur":"1.20"}}`, want: &end},
 	}

@@ -21,7 +21,8 @@ const integerMax = 9_223_372_036_854_775_799
 func drawID[T ~string](t *rapid.T, label string) T {
 	none := []string{"0", "-0", "-1", "-2", "9223372036854775807"}
 	text := rapid.StringN(1, 60, chargestream.IDBytesMax).Filter(func(s string) bool {
-		return chargestream.CheckID(s) == nil && !slices.Contains(none, s)
+		return chargestream.CheckID(s) == nil && !slices.Contains(none, s) &&
+			strings.TrimSpace(s) == s
 	}).Draw(t, label)
 	return T(text)
 }

@@ -3,7 +3,6 @@ package codecs
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strings"
 
 	"chargestream"
@@ -25,8 +24,8 @@ func noSession(id sessionText) bool {
 // that starts in the same second.
 func (w *wire) sessionID(at chargestream.Millis, suffix string) (chargestream.SessionID, error) {
 	if !noSession(w.SessionID) {
-		if err := chargestream.CheckID(string(w.SessionID)); err != nil {
-			return "", fmt.Errorf("session_id: %w", err)
+		if chargestream.CheckID(string(w.SessionID)) != nil {
+			return "", errID("session_id", string(w.SessionID))
 		}
 		return chargestream.SessionID(w.SessionID), nil
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"strings"
 
 	"github.com/mailru/easyjson/jlexer"
 
@@ -12,8 +14,8 @@ import (
 
 //go:generate go run github.com/mailru/easyjson/easyjson@v0.9.2 -no_std_marshalers wire.go
 
-// wire is every field that an event of any topic may have, as DESIGN section 2 lists them.
-// Unknown fields are ignored. Its JSON is read and written by generated code, which costs half
+// wire is every field that an event of any topic may have. Unknown fields are ignored, unless they
+// are ours in another spelling. Its JSON is read and written by generated code, which costs half
 // of what encoding/json does: every event passes through it.
 //
 //easyjson:json
@@ -39,7 +41,38 @@ type wire struct {
 	CurrentA    json.Number         `json:"current_a,omitempty"`
 	VoltageV    json.Number         `json:"voltage_v,omitempty"`
 	SoCPercent  json.Number         `json:"soc_percent,omitempty"`
+
+	respelled bool     // a field has the name of ours in another spelling
+	lenient   bool     // it was read leniently, so that side fields may be dropped
+	dropped   []string // side fields that could not be read
+	sideErr   error    // why
 }
+
+// wireNames are the names of the fields, folded.
+var wireNames = foldedNames(reflect.TypeFor[wire]())
+
+func foldedNames(t reflect.Type) map[string]bool {
+	names := map[string]bool{}
+	for i := range t.NumField() {
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "" {
+			names[foldName(name)] = true
+		}
+	}
+	return names
+}
+
+// UnmarshalUnknown implements easyjson.UnknownsUnmarshaler: a field that is ours in another
+// spelling has the record read again leniently. Any other one costs a look into a map.
+func (w *wire) UnmarshalUnknown(l *jlexer.Lexer, key string) {
+	var buf [wireNameMax]byte
+	if len(key) <= wireNameMax && wireNames[string(appendFolded(buf[:0], key))] {
+		w.respelled = true
+	}
+	l.SkipRecursive()
+}
+
+// wireNameMax bounds a name that may be ours, however its words are parted.
+const wireNameMax = 32
 
 // connectorText takes a connector as a JSON string or as the small number of OCPP.
 type connectorText string

@@ -164,7 +164,7 @@ func easyjsonF4688553DecodeChargestreamCodecs(in *jlexer.Lexer, out *wire) {
 				out.SoCPercent = in.JsonNumber()
 			}
 		default:
-			in.SkipRecursive()
+			out.UnmarshalUnknown(in, key)
 		}
 		in.WantComma()
 	}

@@ -158,7 +158,7 @@ func TestPagesNameStatusWords(t *testing.T) {
 			words++
 		}
 	}
-	if words != 12 {
+	if words != 20 {
 		t.Errorf("%d status words", words)
 	}
 }

@@ -119,6 +119,8 @@ type Topic struct {
 	Copartitioned bool
 	// Decode reads a value; nil for a topic that holds no events.
 	Decode func(value []byte) (chargestream.Event, error)
+	// Read is Decode through a door, which says more of the sender and of what was left out.
+	Read func(value []byte, d *codecs.Door) (chargestream.Event, error)
 	// RecordBytesMax bounds a value that is accepted; larger ones are dead letters.
 	RecordBytesMax int
 }
@@ -129,11 +131,11 @@ const RecordBytesMax = 64 << 10
 // All is the register: inputs, tables and what is derived of them.
 func All() []Topic {
 	return []Topic{
-		input(StationStatus, codecs.DecodeStatus, 7*day, 10*time.Second, 2*time.Second),
-		input(ChargingSessions, codecs.DecodeSession, 400*day, 30*time.Second, 5*time.Second),
-		input(MeterValues, codecs.DecodeMeter, 30*day, 30*time.Second, 5*time.Second),
-		input(Heartbeats, codecs.DecodeHeartbeat, day, 5*time.Minute, time.Minute),
-		input(BillingDecisions, codecs.DecodeDecision, 0, 30*time.Second, 5*time.Second),
+		input(StationStatus, codecs.ReadStatus, 7*day, 10*time.Second, 2*time.Second),
+		input(ChargingSessions, codecs.ReadSession, 400*day, 30*time.Second, 5*time.Second),
+		input(MeterValues, codecs.ReadMeter, 30*day, 30*time.Second, 5*time.Second),
+		input(Heartbeats, codecs.ReadHeartbeat, day, 5*time.Minute, time.Minute),
+		input(BillingDecisions, codecs.ReadDecision, 0, 30*time.Second, 5*time.Second),
 		reference(Stations, "station_id"),
 		reference(Tariffs, "tariff_id"),
 		internal(Clock(GroupStations), "none; a record is for its partition", 400*day),
@@ -165,10 +167,11 @@ func Lookup(name string) (Topic, bool) {
 	return Topic{}, false
 }
 
-func input(name string, decode func([]byte) (chargestream.Event, error),
+func input(name string, read func([]byte, *codecs.Door) (chargestream.Event, error),
 	keep, lag, fresh time.Duration) Topic {
+	decode := func(value []byte) (chargestream.Event, error) { return read(value, nil) }
 	return Topic{Name: name, Kind: KindInput, Key: "station_id", Cleanup: CleanupDelete,
-		Retention: keep, LagBudget: lag, Freshness: fresh, Decode: decode,
+		Retention: keep, LagBudget: lag, Freshness: fresh, Decode: decode, Read: read,
 		Copartitioned: true, RecordBytesMax: RecordBytesMax}
 }
 
