@@ -42,12 +42,18 @@ func (p *parser) refuse(path, format string, args ...any) {
 // object refuses what is no object, or has other names.
 func (p *parser) object(n *node, names []string) {
 	if n.kind != kindObject {
-		p.refuse(n.path, "is no object")
+		p.refuse(n.path, "is no object: {…} is taken, as OCPI 2.2.1 has it; look at the brackets")
 	}
 	for i, name := range n.names {
-		if !slices.Contains(names, name) {
-			p.refuse(n.members[i].path, "is not known")
+		if slices.Contains(names, name) {
+			continue
 		}
+		do := "leave it out"
+		if near := codecs.Nearest(name, names); near != "" {
+			do = "did you mean " + near + "?"
+		}
+		p.refuse(n.members[i].path, "is not known: OCPI 2.2.1 has %s; %s",
+			strings.Join(names, ", "), do)
 	}
 }
 
@@ -72,7 +78,8 @@ func (p *parser) tariff(n *node) *Tariff {
 	t.currency = p.text(n, "currency")
 	digits, ok := currency.GetDigits(t.currency)
 	if !ok || digits > PriceDigits {
-		p.refuse(n.path+"currency", "%q is no currency", t.currency)
+		p.refuse(n.path+"currency", "%q is no currency: a code of ISO 4217 such as EUR is "+
+			"taken; write the code", t.currency)
 	}
 	t.digits = int(digits)
 	if tax := n.field("tax_included"); tax != nil && tax.text != "NO" {
@@ -139,7 +146,8 @@ func (p *parser) component(n *node) component {
 	name := p.text(n, "type")
 	for ; c.dimension.String() != name; c.dimension++ {
 		if c.dimension == ParkingTime {
-			p.refuse(n.path+".type", "%q is no dimension", name)
+			p.refuse(n.path+".type", "%q is no dimension: ENERGY, TIME, PARKING_TIME and FLAT are "+
+				"taken; write one of them", name)
 			break
 		}
 	}
@@ -304,10 +312,12 @@ func (p *parser) text(n *node, name string) string {
 	f := n.field(name)
 	switch {
 	case f == nil:
-		p.refuse(strings.TrimPrefix(n.path+"."+name, "."), "is missing")
+		p.refuse(strings.TrimPrefix(n.path+"."+name, "."),
+			"is missing: OCPI 2.2.1 needs a text here; add it")
 		return ""
 	case f.kind != kindString:
-		p.refuse(f.path, "is no text")
+		p.refuse(f.path, "is no text%s: a text is taken, as OCPI 2.2.1 has it; put it in quotes",
+			f.quoted())
 	}
 	return f.text
 }
@@ -316,16 +326,20 @@ func (p *parser) text(n *node, name string) string {
 func (p *parser) number(n *node, name string, digits int, most int64) int64 {
 	f := n.field(name)
 	if f == nil {
-		p.refuse(strings.TrimPrefix(n.path+"."+name, "."), "is missing")
+		p.refuse(strings.TrimPrefix(n.path+"."+name, "."),
+			"is missing: OCPI 2.2.1 needs a number here; add it")
 		return 0
 	}
-	if f.kind != kindNumber {
-		p.refuse(f.path, "is no number")
+	text := strings.TrimSpace(f.text)
+	if _, err := codecs.ParseScaled(text, 0); f.kind != kindNumber &&
+		(f.kind != kindString || err != nil) {
+		p.refuse(f.path, "is no number%s: a number such as 0.40 is taken; write decimals with a "+
+			"point, and no unit", f.quoted())
 		return 0
 	}
-	v, err := exact(f.text, digits)
+	v, err := exact(text, digits)
 	if err == nil && (v < 0 || v > most) {
-		err = fmt.Errorf("%s is not between 0 and %s", f.text, codecs.FormatScaled(most, digits))
+		err = fmt.Errorf("%s is not between 0 and %s", text, codecs.FormatScaled(most, digits))
 	}
 	if err != nil {
 		p.refuse(f.path, "%v", err)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"chargestream/codecs"
 )
 
 // node is one value of a JSON text, with its place. The standard decoder into structs would take
@@ -129,4 +131,12 @@ func (n *node) field(name string) *node {
 		return nil
 	}
 	return &n.members[i]
+}
+
+// quoted is the value of a number or a text, for a message; empty for any other.
+func (n *node) quoted() string {
+	if n.text == "" {
+		return ""
+	}
+	return ", " + codecs.Quoted(n.text)
 }

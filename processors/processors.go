@@ -28,6 +28,8 @@ type Counter interface {
 	DeadLetter(topic string, reason Reason)
 	// Late counts a record that arrived after the grace of what it tells.
 	Late(topic string)
+	// Dropped counts a side field that could not be read, of a record whose other fields were.
+	Dropped(topic, field string)
 	// Bound counts a bound that was hit, by its name.
 	Bound(name string)
 }
@@ -57,6 +59,9 @@ func (silent) DeadLetter(string, Reason) {}
 
 // Late implements Counter.
 func (silent) Late(string) {}
+
+// Dropped implements Counter.
+func (silent) Dropped(string, string) {}
 
 // Bound implements Counter.
 func (silent) Bound(string) {}

@@ -1,14 +1,13 @@
 package processors
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"chargestream"
+	"chargestream/codecs"
 	"chargestream/engine"
 	"chargestream/tables"
 	"chargestream/topics"
@@ -81,7 +80,8 @@ func siteOf(history *tables.Registry) chargestream.SiteID {
 // checkKey refuses a record of reference data whose key is no identifier.
 func checkKey(m *engine.Message) (Reason, error) {
 	if !m.HasKey || m.Key == "" {
-		return ReasonNullKey, errors.New("reference data is keyed by its station_id or tariff_id")
+		return ReasonNullKey, errors.New("the record has no key: reference data is keyed by its " +
+			"station_id or tariff_id; send that as the record's key")
 	}
 	if err := checkID("key", m.Key); err != nil {
 		return ReasonMalformed, err
@@ -101,7 +101,8 @@ func refuse(ctx *engine.Context, count Counter, m *engine.Message, err error) {
 }
 
 func oversized(m *engine.Message) error {
-	return fmt.Errorf("%d bytes, at most %d are taken", len(m.Value), topics.RecordBytesMax)
+	return fmt.Errorf("%d bytes, at most %d are taken; leave out what is not needed",
+		len(m.Value), topics.RecordBytesMax)
 }
 
 // readRegistry reads an entry of the registry; nil where it was taken out.
@@ -112,16 +113,12 @@ func (f *stationFold) readRegistry(m *engine.Message) (*chargestream.StationInfo
 	if len(m.Value) > topics.RecordBytesMax {
 		return nil, ReasonOversized, oversized(m)
 	}
-	var info *chargestream.StationInfo
-	if err := json.Unmarshal(m.Value, &info); err != nil {
+	info, err := codecs.DecodeStation(m.Value)
+	if err != nil {
 		return nil, ReasonMalformed, err
 	}
-	if info == nil {
-		return nil, ReasonMalformed, errors.New("is null, and no entry of the registry")
-	}
 	if string(info.StationID) != m.Key {
-		return nil, ReasonKeyMismatch, fmt.Errorf("key %q, station_id %q: %w", clip(m.Key),
-			clip(string(info.StationID)), errNoKey)
+		return nil, ReasonKeyMismatch, errKey(m.Key, "station_id", string(info.StationID))
 	}
 	if err := checkRegistry(info, f.reference.location); err != nil {
 		return nil, ReasonMalformed, err
@@ -129,49 +126,21 @@ func (f *stationFold) readRegistry(m *engine.Message) (*chargestream.StationInfo
 	return info, "", nil
 }
 
-// ratingMax bounds the rating of a station or connector: a gigawatt.
-const ratingMax chargestream.Watts = 1_000_000_000
-
-// checkRegistry refuses an entry by which nobody could bill: each error names the field.
+// checkRegistry refuses an entry by which nobody could bill, beyond its form: each error names the
+// field.
 func checkRegistry(info *chargestream.StationInfo, zone func(string) *time.Location) error {
-	problems := []error{checkID("station_id", string(info.StationID))}
-	if info.TariffID != "" {
-		problems = append(problems, checkID("tariff_id", string(info.TariffID)))
-	}
-	if info.SiteID != "" {
-		problems = append(problems, checkID("site_id", string(info.SiteID)))
-	}
 	// Local would be another zone on every host.
 	if info.TimeZone == "Local" || (info.TimeZone != "" && zone(info.TimeZone) == nil) {
-		problems = append(problems,
-			fmt.Errorf("time_zone: %q is no IANA name", clip(info.TimeZone)))
+		return &codecs.Refusal{Field: "time_zone", Value: codecs.Quoted(info.TimeZone),
+			Problem: "is no IANA name", Expected: "a name such as Europe/Paris is taken",
+			Do: "look it up in the list of IANA time zones"}
 	}
-	if info.MaxPower < 0 || info.MaxPower > ratingMax {
-		problems = append(problems, fmt.Errorf("max_power_w: %d is not within 0 and %d",
-			info.MaxPower, ratingMax))
-	}
-	seen := map[chargestream.ConnectorID]bool{}
-	for i := range info.Connectors {
-		c, name := &info.Connectors[i], fmt.Sprintf("connectors[%d].", i)
-		problems = append(problems, checkID(name+"connector_id", string(c.ConnectorID)))
-		switch {
-		case strings.ContainsRune(string(c.ConnectorID), '/'):
-			problems = append(problems, fmt.Errorf("%sconnector_id: must not have a slash", name))
-		case seen[c.ConnectorID]:
-			problems = append(problems, fmt.Errorf("%sconnector_id: %q comes twice", name,
-				c.ConnectorID))
-		case c.MaxPower < 0 || c.MaxPower > ratingMax:
-			problems = append(problems, fmt.Errorf("%smax_power_w: %d is not within 0 and %d",
-				name, c.MaxPower, ratingMax))
-		}
-		seen[c.ConnectorID] = true
-	}
-	return errors.Join(problems...)
+	return nil
 }
 
 func checkID(field, id string) error {
-	if err := chargestream.CheckID(id); err != nil {
-		return fmt.Errorf("%s: %w", field, err)
+	if err := codecs.KeyProblem(id); err != nil {
+		return err
 	}
-	return nil
+	return codecs.CheckID(field, id)
 }

@@ -29,6 +29,9 @@ func (c *counted) DeadLetter(topic string, reason processors.Reason) {
 // Late implements processors.Counter.
 func (c *counted) Late(string) {}
 
+// Dropped implements processors.Counter.
+func (c *counted) Dropped(topic, field string) { c.bounds[topic+" "+field]++ }
+
 // Bound implements processors.Counter.
 func (c *counted) Bound(name string) { c.bounds[name]++ }
 
@@ -150,10 +153,11 @@ func TestReferenceRefuses(t *testing.T) {
 	}
 	const noon, night = "2026-01-01T12:00:00Z", "2026-01-01T00:00:00Z"
 	for name, c := range map[string]struct{ topic, key, value, want string }{
-		"no key":        {topics.Stations, "", registry(`"name":"b"`), "null_key: "},
-		"no JSON":       {topics.Stations, "a", "b", "malformed: "},
-		"no entry":      {topics.Stations, "a", "null", "malformed: is null"},
-		"wrong type":    {topics.Stations, "a", registry(`"max_power_w":1.5`), "malformed: json"},
+		"no key":   {topics.Stations, "", registry(`"name":"b"`), "null_key: "},
+		"no JSON":  {topics.Stations, "a", "b", "malformed: "},
+		"no entry": {topics.Stations, "a", "null", "malformed: the value is null"},
+		"wrong type": {topics.Stations, "a", registry(`"max_power_w":1.5`),
+			"malformed: max_power_w: 1.5 is not whole"},
 		"other station": {topics.Stations, "a", `{"station_id":"b"}`, "key_mismatch: key \"a\""},
 		"large": {topics.Stations, "a", registry(`"name":"` + large + `"`),
 			"oversized: 65564 bytes"},
@@ -169,7 +173,7 @@ func TestReferenceRefuses(t *testing.T) {
 		"no connector": {topics.Stations, "a", registry(`"connectors":[{}]`),
 			"malformed: connectors[0].connector_id"},
 		"slash": {topics.Stations, "a", registry(`"connectors":[{"connector_id":"1/2"}]`),
-			"malformed: connectors[0].connector_id: must not"},
+			`malformed: connectors[0].connector_id: "1/2" must not`},
 		"connector twice": {topics.Stations, "a",
 			registry(`"connectors":[{"connector_id":"1"},{"connector_id":"1"}]`),
 			"malformed: connectors[1].connector_id"},

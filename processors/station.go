@@ -36,7 +36,8 @@ func Stations(count Counter) *engine.Processor {
 			{Topic: topics.Anomalies, Newest: true},
 			{Topic: topics.DeadLetters},
 		},
-		Fold: f.fold,
+		Address: address,
+		Fold:    f.fold,
 	}
 }
 
@@ -127,7 +128,10 @@ func (f *stationFold) fold(ctx *engine.Context, m *engine.Message) error {
 	if !ok {
 		return fmt.Errorf("topic %q has no events", m.Topic)
 	}
-	event, reason, cause := admit(&topic, m)
+	event, reason, cause, err := f.admit(ctx, &topic, m)
+	if err != nil {
+		return err
+	}
 	if reason != "" {
 		deadLetter(ctx, f.count, m, reason, cause)
 		return nil

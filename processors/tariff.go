@@ -1,8 +1,6 @@
 package processors
 
 import (
-	"fmt"
-
 	"chargestream"
 	"chargestream/engine"
 	"chargestream/pricing"
@@ -42,14 +40,13 @@ func (f *tariffFold) fold(ctx *engine.Context, m *engine.Message) error {
 		deadLetter(ctx, f.count, m, reason, err)
 		return nil
 	}
-	var versions []chargestream.TariffVersion
+	history := &chargestream.TariffHistory{}
 	if m.Value != nil {
-		history, err := readTariff(m)
-		if err != nil {
+		var err error
+		if history, err = readTariff(m); err != nil {
 			deadLetter(ctx, f.count, m, ReasonTariffRefused, err)
 			return nil
 		}
-		versions = history.Versions
 	}
 	known, err := f.tariffs.Get(ctx, m.Key)
 	if err != nil {
@@ -59,7 +56,8 @@ func (f *tariffFold) fold(ctx *engine.Context, m *engine.Message) error {
 	if known != nil {
 		next = *known
 	}
-	changed, err := next.Add(chargestream.Millis(m.Arrival), versions)
+	changed, err := next.Add(chargestream.Millis(m.Arrival), follow(&next, history,
+		chargestream.Millis(m.Arrival)))
 	if err != nil {
 		refuse(ctx, f.count, m, err)
 	}
@@ -74,14 +72,41 @@ func (f *tariffFold) fold(ctx *engine.Context, m *engine.Message) error {
 	return nil
 }
 
+// follow are the versions of a history. A bare tariff replaces the one before from when it was last
+// updated, so that what began earlier keeps its price.
+func follow(known *tables.Tariff, h *chargestream.TariffHistory, arrival chargestream.Millis) (
+	versions []chargestream.TariffVersion) {
+	if !h.Bare || len(known.Revisions) == 0 {
+		return h.Versions
+	}
+	before := known.Revisions[len(known.Revisions)-1].Versions
+	if len(before) == 0 {
+		return h.Versions
+	}
+	next := h.Versions[0]
+	if last := before[len(before)-1]; string(last.Tariff) == string(next.Tariff) {
+		return before
+	}
+	from := h.LastUpdated
+	if from == 0 {
+		from = arrival
+	}
+	next.ValidFrom = max(next.ValidFrom, from)
+	for _, v := range before {
+		if v.ValidFrom < next.ValidFrom {
+			versions = append(versions, v)
+		}
+	}
+	return append(versions, next)
+}
+
 func readTariff(m *engine.Message) (*chargestream.TariffHistory, error) {
 	if len(m.Value) > topics.RecordBytesMax {
 		return nil, oversized(m)
 	}
 	history, err := pricing.ParseHistory(m.Value)
 	if err == nil && string(history.TariffID) != m.Key {
-		err = fmt.Errorf("key %q, tariff_id %q: tariffs are keyed by tariff_id", clip(m.Key),
-			history.TariffID)
+		err = errKey(m.Key, "tariff_id", string(history.TariffID))
 	}
 	return history, err
 }

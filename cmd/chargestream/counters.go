@@ -10,6 +10,7 @@ import (
 type counters struct {
 	dead   *prometheus.CounterVec
 	late   *prometheus.CounterVec
+	fields *prometheus.CounterVec
 	bounds *prometheus.CounterVec
 	notice letterNotice
 }
@@ -23,10 +24,13 @@ func newCounters(r prometheus.Registerer) *counters {
 		),
 		late: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stream_late_records_total",
 			Help: "Records that arrived after the grace of what they report."}, []string{"topic"}),
+		fields: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stream_dropped_fields_total",
+			Help: "Side fields that could not be read, of records whose other fields were."},
+			[]string{"topic", "field"}),
 		bounds: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stream_bounds_hit_total",
 			Help: "Bounds of rows that were hit."}, []string{"bound"}),
 	}
-	r.MustRegister(c.dead, c.late, c.bounds)
+	r.MustRegister(c.dead, c.late, c.fields, c.bounds)
 	return c
 }
 
@@ -38,6 +42,9 @@ func (c *counters) DeadLetter(topic string, reason processors.Reason) {
 
 // Late implements processors.Counter.
 func (c *counters) Late(topic string) { c.late.WithLabelValues(topic).Inc() }
+
+// Dropped implements processors.Counter.
+func (c *counters) Dropped(topic, field string) { c.fields.WithLabelValues(topic, field).Inc() }
 
 // Bound implements processors.Counter.
 func (c *counters) Bound(name string) { c.bounds.WithLabelValues(name).Inc() }

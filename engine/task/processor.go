@@ -31,6 +31,9 @@ type Processor struct {
 	Sources map[string][]string
 	// Outputs are the topics that may be emitted to.
 	Outputs []Output
+	// Address gives a record without a key the key that its value names, where it names one; nil
+	// for nothing. The record is then led to the partition of that key.
+	Address func(m *Message)
 	// Fold takes one record. An error ends the processor: what is only wrong with the record must
 	// be emitted as a dead letter instead.
 	Fold func(ctx *Context, m *Message) error

@@ -365,3 +365,33 @@ func TestArrivalOf(t *testing.T) {
 		}
 	}
 }
+
+// TestRecordWithoutKeyIsLedHome: it is folded where the key that its value names belongs, and what
+// names none stays where it lies.
+func TestRecordWithoutKeyIsLedHome(t *testing.T) {
+	var folded []string
+	p := &task.Processor{Group: "g", Inputs: []string{"in"}, Tables: []task.Declared{plain("g")},
+		Address: func(m *task.Message) {
+			if len(m.Value) > 0 {
+				m.Key, m.HasKey = string(m.Value), true
+			}
+		},
+		Fold: func(ctx *task.Context, m *task.Message) error {
+			folded = append(folded, fmt.Sprintf("%q %d @%d", m.Key, ctx.Partition(), ctx.Arrival()))
+			return nil
+		}}
+	d := drive(t, 4, p)
+	home := task.PartitionOf("word", 4)
+	away := (home + 1) % 4
+	d.feed(t, task.Message{Topic: "in", Partition: away, Value: []byte("word"), Arrival: 5})
+	d.feed(t, task.Message{Topic: "in", Partition: home, Value: []byte("word"), Arrival: 6})
+	d.feed(t, task.Message{Topic: "in", Partition: away, HasKey: true, Value: []byte("word"),
+		Arrival: 7})
+	d.feed(t, task.Message{Topic: "in", Partition: away, Arrival: 8})
+	want := []string{fmt.Sprintf(`"word" %d @5`, home), fmt.Sprintf(`"word" %d @6`, home),
+		fmt.Sprintf(`"word" %d @7`, home), fmt.Sprintf(`"" %d @8`, away)}
+	if diff := cmp.Diff(want, folded); diff != "" {
+		t.Errorf("folded (-want +got):\n%s", diff)
+	}
+	d.expect(t, "in word word @5", "in word word @7")
+}

@@ -49,7 +49,7 @@ func TestBadInput(t *testing.T) {
 			[]byte(`{"station_id":"` + strings.Repeat("x", topics.RecordBytesMax) + `"}`)},
 		{processors.ReasonNullValue, topics.Heartbeats, []byte("s1"), nil},
 		{processors.ReasonNullKey, topics.Heartbeats, nil,
-			[]byte(`{"station_id":"s1","timestamp":"2017-07-31T00:00:00Z"}`)},
+			[]byte(`{"timestamp":"2017-07-31T00:00:00Z"}`)},
 		{processors.ReasonKeyMismatch, topics.Heartbeats, []byte("s2"),
 			[]byte(`{"station_id":"s1","timestamp":"2017-07-31T00:00:00Z"}`)},
 		{processors.ReasonFuture, topics.Heartbeats, []byte("s1"),
@@ -82,6 +82,9 @@ func TestBadInput(t *testing.T) {
 		put(x.topic, partition, x.key, x.value)
 	}
 	put(topics.ChargingSessions, (home+1)%4, []byte("s1"), good("astray"))
+	// A record without a key is led home by its station_id, from wherever it lies.
+	put(topics.ChargingSessions, (home+2)%4, nil, good("keyless"))
+	put(topics.ChargingSessions, home, nil, good("keyless at home"))
 	put(topics.ChargingSessions, home, []byte("s1"), good("last"))
 	settle(t, b, engine.ExactlyOnce, filepath.Join(t.TempDir(), "a"))
 
@@ -113,13 +116,14 @@ func TestBadInput(t *testing.T) {
 		t.Errorf("dead letters that must not be there: %v", reasons)
 	}
 	sessions := table(t, b, topics.TableSessions)
-	for _, id := range []chargestream.SessionID{"first", "astray", "last"} {
+	for _, id := range []chargestream.SessionID{"first", "astray", "keyless",
+		"keyless at home", "last"} {
 		if sessions[processors.SessionKey("s1", id)] == nil {
 			t.Errorf("session %q is lost", id)
 		}
 	}
 	home0 := kafkatest.MustEndOffsets(t, b, topics.ChargingSessions)[home]
-	if home0 < 5 {
-		t.Errorf("the partition of s1 ends at %d: the record astray was not repartitioned", home0)
+	if home0 < 7 {
+		t.Errorf("the partition of s1 ends at %d: a record astray was not repartitioned", home0)
 	}
 }
