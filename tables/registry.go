@@ -154,6 +154,28 @@ func DecodeRegistry(row []byte) (*Registry, error) {
 	return registry, r.Close()
 }
 
+// RegistryNow is the entry of a row that counts now, the last good one; nil where there is none. It
+// reads no other.
+func RegistryNow(row []byte) (*chargestream.StationInfo, error) {
+	r, err := codecs.NewReader(row, codecs.KindRegistry, registryVersion)
+	if err != nil {
+		return nil, err
+	}
+	text := ""
+	for range r.Count() {
+		r.Int()
+		text = r.Text()
+	}
+	if err := r.Close(); err != nil || text == "" {
+		return nil, err
+	}
+	var info *chargestream.StationInfo
+	if err := json.Unmarshal([]byte(text), &info); err != nil {
+		return nil, fmt.Errorf("%w: entry: %w", codecs.ErrCorrupt, err)
+	}
+	return info, nil
+}
+
 // textOf is an entry of the registry as JSON; empty for none.
 func textOf(info *chargestream.StationInfo) string {
 	if info == nil {

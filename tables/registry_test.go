@@ -189,6 +189,10 @@ func TestRegistryOfRandomHistories(t *testing.T) {
 		if diff := cmp.Diff(r, back); diff != "" {
 			t.Fatal(diff)
 		}
+		last, err := tables.RegistryNow(r.Append(nil))
+		if diff := cmp.Diff(r.By(minuteOf(60)), last); err != nil || diff != "" {
+			t.Fatalf("the entry that counts now: %v\n%s", err, diff)
+		}
 		start := minuteOf(rapid.IntRange(0, 50).Draw(t, "start"))
 		for m := 60; m >= 0; m-- {
 			now := minuteOf(m)

@@ -92,7 +92,7 @@ func (c *city) reporter(t *rapid.T, id chargestream.StationID) {
 	switch rapid.IntRange(0, 3).Draw(t, "registry") {
 	case 0:
 	case 1:
-		c.registry.set(string(id), []byte("{"))
+		c.registry.set(string(id), []byte("R"))
 	default:
 		put(t, c.registry, string(id), info)
 	}

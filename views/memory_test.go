@@ -78,7 +78,7 @@ func newCity() *city {
 	c := &city{
 		stations:    table(topics.Table(topics.TableStations)),
 		sessions:    table(topics.Table(topics.TableSessions)),
-		registry:    table(topics.Stations),
+		registry:    table(topics.Table(topics.TableRegistry)),
 		utilization: table(topics.Utilization),
 		invoices:    table(topics.Invoices),
 		anomalies:   table(topics.Anomalies),
@@ -110,8 +110,19 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// put writes a JSON record.
+// put writes a JSON record, or a row of the registry with one entry.
 func put(t fataler, m *memory, key string, value any) {
+	if info, ok := value.(*chargestream.StationInfo); ok && info != nil {
+		value = *info
+	}
+	if info, ok := value.(chargestream.StationInfo); ok {
+		row := tables.Registry{}
+		if _, err := row.Add(moment(0), &info); err != nil {
+			t.Fatalf("encode %s %q: %v", m.topic, key, err)
+		}
+		m.set(key, row.Append(nil))
+		return
+	}
 	text, err := json.Marshal(value)
 	if err != nil {
 		t.Fatalf("encode %s %q: %v", m.topic, key, err)

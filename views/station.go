@@ -3,7 +3,6 @@ package views
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 
@@ -55,15 +54,18 @@ func (v *Views) stationChoices(f *web.StationFilter) [][]set {
 	return choices
 }
 
-// station joins a row with the registry. An entry that cannot be read counts as none, as an
-// operator's typing error must not hide a station that reports; of a station that never reported
-// the entry is all there is, and its error is the answer.
+// station joins a row with the entry of the registry that counts, by which bills are made too: one
+// that was refused leaves the last good one. A row that cannot be read counts as none, and must not
+// hide a station that reports; of a station that never reported its error is the answer.
 func (v *Views) station(key string) (*chargestream.StationState, error) {
 	row, err := read(v, v.tables.Stations, key, decodeStation)
 	if err != nil && !errors.Is(err, web.ErrNotFound) {
 		return nil, err
 	}
 	info, infoErr := read(v, v.tables.Registry, key, decodeInfo)
+	if infoErr == nil && info == nil {
+		infoErr = web.ErrNotFound // it was taken out
+	}
 	if infoErr != nil && (row == nil || !errors.Is(infoErr, web.ErrNotFound) &&
 		!errors.Is(infoErr, ErrCorrupt)) {
 		return nil, infoErr
@@ -116,22 +118,17 @@ func stationTerms(key string, value []byte) ([]term, error) {
 // registryTerms are what stations are found by, of what the registry has of them.
 func registryTerms(key string, value []byte) ([]term, error) {
 	info, err := decodeInfo(key, value)
-	if err != nil {
+	if err != nil || info == nil {
 		return nil, err
 	}
 	return valued(nil, fieldSite, string(info.SiteID)), nil
 }
 
-// decodeInfo reads an entry of the registry. Its key says whose it is, whatever it says itself,
-// as for the processors.
+// decodeInfo is the entry of the registry that counts; nil where it was taken out.
 func decodeInfo(key string, value []byte) (*chargestream.StationInfo, error) {
-	var info *chargestream.StationInfo
-	if err := json.Unmarshal(value, &info); err != nil {
-		return nil, err
+	info, err := tables.RegistryNow(value)
+	if info != nil {
+		info.StationID = chargestream.StationID(key)
 	}
-	if info == nil {
-		return nil, errors.New("null is no entry")
-	}
-	info.StationID = chargestream.StationID(key)
-	return info, nil
+	return info, err
 }

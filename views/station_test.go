@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"chargestream"
+	"chargestream/tables"
 	"chargestream/views"
 	"chargestream/web"
 
@@ -26,7 +27,7 @@ func newStations(t *testing.T) *city {
 	put(t, c.registry, "silent", chargestream.StationInfo{StationID: "another", SiteID: "south",
 		Connectors: []chargestream.ConnectorInfo{{ConnectorID: "1", Type: "CHADEMO"},
 			{ConnectorID: "1", Type: "CHADEMO"}}})
-	c.registry.set("typo", []byte(`{"station_id": "typo",`))
+	c.registry.set("typo", []byte("R\xff"))
 	return c
 }
 
@@ -69,7 +70,7 @@ func TestStationJoinsTheRegistry(t *testing.T) {
 	if _, err := c.views.Station(t.Context(), "none"); !errors.Is(err, web.ErrNotFound) {
 		t.Errorf("a station that is not there: %v", err)
 	}
-	c.wantCorrupt(t, map[string]int{"stations": 1}, "typo")
+	c.wantCorrupt(t, map[string]int{"registry-table": 1}, "typo")
 }
 
 func TestStationsFilter(t *testing.T) {
@@ -117,6 +118,30 @@ func TestCorruptStations(t *testing.T) {
 			}
 		}
 	}
-	c.wantCorrupt(t, map[string]int{"stations-table": 2, "stations": 2},
+	c.wantCorrupt(t, map[string]int{"stations-table": 2, "registry-table": 2},
 		"broken", "later", "null", "typo")
+}
+
+// TestTakenOutOfTheRegistry: the last entry counts, and one that was taken out is none.
+func TestTakenOutOfTheRegistry(t *testing.T) {
+	c := newCity()
+	row := tables.Registry{}
+	for i, info := range []*chargestream.StationInfo{{StationID: "a", Name: "old"},
+		{StationID: "a", Name: "new", SiteID: "north"}, nil} {
+		if _, err := row.Add(moment(i), info); err != nil {
+			t.Fatal(err)
+		}
+		c.registry.set("a", row.Append(nil))
+		got, err := c.views.Station(t.Context(), "a")
+		switch {
+		case info == nil && !errors.Is(err, web.ErrNotFound):
+			t.Errorf("after it was taken out: %v, %v", got, err)
+		case info != nil && (err != nil || got.Info.Name != info.Name):
+			t.Errorf("%s: %v, %v", info.Name, got, err)
+		}
+	}
+	list, err := c.views.Stations(t.Context(), web.StationFilter{Page: everything()})
+	if err != nil || len(list) != 0 {
+		t.Errorf("listed: %v, %v", list, err)
+	}
 }

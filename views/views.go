@@ -49,7 +49,7 @@ type Measured interface {
 type Tables struct {
 	Stations    Table // rows of tables.Station by station_id
 	Sessions    Table // rows of tables.Session by engine.RowKey of station_id and session_id
-	Registry    Table // chargestream.StationInfo as JSON by station_id
+	Registry    Table // rows of tables.Registry by station_id
 	Utilization Table // chargestream.Utilization as JSON by web.UtilizationKey
 	Invoices    Table // chargestream.Invoice as JSON by invoice_id
 	Anomalies   Table // chargestream.Anomaly as JSON by anomaly_id

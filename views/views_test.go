@@ -40,7 +40,7 @@ func TestFreshness(t *testing.T) {
 	want := []web.TableFreshness{
 		{Table: "stations-table", CaughtUp: true},
 		{Table: "sessions-table", Behind: 3, Newest: moment(0)},
-		{Table: "stations", CaughtUp: true},
+		{Table: "registry-table", CaughtUp: true},
 		{Table: "utilization", CaughtUp: true},
 		{Table: "invoices"},
 		{Table: "anomalies", CaughtUp: true},

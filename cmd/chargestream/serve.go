@@ -89,7 +89,7 @@ func viewed() map[string]newView {
 	return map[string]newView{
 		topics.Table(topics.TableStations): engine.NewView,
 		topics.Table(topics.TableSessions): engine.NewRowView,
-		topics.Stations:                    engine.NewView,
+		topics.Table(topics.TableRegistry): engine.NewView,
 		topics.Utilization:                 engine.NewView,
 		topics.Invoices:                    engine.NewView,
 		topics.Anomalies:                   engine.NewView,
@@ -138,7 +138,7 @@ func (a *app) serveViews(ctx context.Context, listener net.Listener, forced bool
 	source := views.New(views.Tables{
 		Stations:    tables[topics.Table(topics.TableStations)],
 		Sessions:    tables[topics.Table(topics.TableSessions)],
-		Registry:    tables[topics.Stations],
+		Registry:    tables[topics.Table(topics.TableRegistry)],
 		Utilization: tables[topics.Utilization],
 		Invoices:    tables[topics.Invoices],
 		Anomalies:   tables[topics.Anomalies],
