@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -24,6 +25,10 @@ type Map struct {
 // mapFile is a map as it is written.
 type mapFile struct {
 	Delimiter string      `yaml:"delimiter"`
+	Decimal   string      `yaml:"decimal"`
+	Thousands string      `yaml:"thousands"`
+	TimeZone  string      `yaml:"time_zone"`
+	Absent    []string    `yaml:"absent"`
 	Sessions  sessionMap  `yaml:"sessions"`
 	Stations  *stationMap `yaml:"stations"`
 }
@@ -35,6 +40,8 @@ type sessionMap struct {
 	UserID      *field `yaml:"user_id"`
 	StartTime   *field `yaml:"start_time"`
 	EndTime     *field `yaml:"end_time"`
+	Duration    *field `yaml:"duration"`
+	Energy      *field `yaml:"energy"`
 	EnergyWh    *field `yaml:"energy_wh"`
 	EnergyKWh   *field `yaml:"energy_kwh"`
 	MeterStart  *field `yaml:"meter_start_wh"`
@@ -72,6 +79,9 @@ func ParseMap(text []byte) (*Map, error) {
 		return nil, fmt.Errorf("%w: %w", ErrMap, err)
 	}
 	m := &Map{delimiter: ',', sessions: file.Sessions, stations: file.Stations}
+	if m.stations != nil && m.stations.TimeZone == nil && file.TimeZone != "" {
+		m.stations.TimeZone = &field{Value: &file.TimeZone}
+	}
 	if file.Delimiter != "" {
 		r, size := utf8.DecodeRuneInString(file.Delimiter)
 		if size != len(file.Delimiter) || strings.ContainsRune("\"\r\n\ufffd", r) {
@@ -86,14 +96,30 @@ func ParseMap(text []byte) (*Map, error) {
 	if m.stations != nil && m.stations.ConnectorID == nil {
 		m.stations.ConnectorID = m.sessions.ConnectorID
 	}
-	problems := m.sessions.check()
+	problems := append(m.sessions.check(), file.check())
 	for _, f := range m.fields() {
-		problems = append(problems, f.prepare(f.name))
+		problems = append(problems, f.prepare(&file))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMap, err)
 	}
 	return m, nil
+}
+
+// check refuses marks that numbers cannot have.
+func (f *mapFile) check() error {
+	marks := []string{"", ".", ",", "'", "’", " ", "\u00a0"}
+	if !slices.Contains(marks[:3], f.Decimal) {
+		return fmt.Errorf("decimal: %q is neither a point nor a comma", f.Decimal)
+	}
+	if !slices.Contains(marks, f.Thousands) || f.Thousands != "" && f.Thousands == f.Decimal {
+		return fmt.Errorf("thousands: %q parts no thousands: a point, a comma, a blank or an "+
+			"apostrophe does, if it is not the decimal mark", f.Thousands)
+	}
+	if _, err := loadZone(f.TimeZone); f.TimeZone != "" && err != nil {
+		return fmt.Errorf("time_zone: %w", err)
+	}
+	return nil
 }
 
 // check finds what no single field can tell.
@@ -102,6 +128,10 @@ func (s *sessionMap) check() []error {
 	if s.EnergyWh != nil && s.EnergyKWh != nil {
 		problems = append(problems,
 			errors.New("sessions: energy_wh and energy_kwh are both given, one is meant"))
+	}
+	if s.Energy != nil && (s.EnergyWh != nil || s.EnergyKWh != nil) {
+		problems = append(problems, errors.New("sessions: energy and energy_wh or energy_kwh "+
+			"are both given, one is meant"))
 	}
 	if s.EndArrival != endArrivalLater && s.EndArrival != endArrivalRow {
 		problems = append(problems, fmt.Errorf("sessions.end_arrival: %q is neither %s nor %s",
@@ -115,8 +145,18 @@ type named struct {
 	*field
 	name     string
 	required bool
-	time     bool
+	kind     fieldKind
 }
+
+// fieldKind is what a field holds.
+type fieldKind uint8
+
+const (
+	kindText fieldKind = iota
+	kindTime
+	kindEnergy
+	kindDuration
+)
 
 // fields is every field that a map may have, also those that are nil.
 func (m *Map) fields() []named {
@@ -125,15 +165,17 @@ func (m *Map) fields() []named {
 		{field: s.SessionID, name: "sessions.session_id", required: true},
 		{field: s.StationID, name: "sessions.station_id", required: true},
 		{field: s.ConnectorID, name: "sessions.connector_id"},
-		{field: s.UserID, name: "sessions.user_id", required: true},
-		{field: s.StartTime, name: "sessions.start_time", required: true, time: true},
-		{field: s.EndTime, name: "sessions.end_time", time: true},
-		{field: s.EnergyWh, name: "sessions.energy_wh"},
-		{field: s.EnergyKWh, name: "sessions.energy_kwh"},
-		{field: s.MeterStart, name: "sessions.meter_start_wh"},
-		{field: s.MeterStop, name: "sessions.meter_stop_wh"},
+		{field: s.UserID, name: "sessions.user_id"},
+		{field: s.StartTime, name: "sessions.start_time", required: true, kind: kindTime},
+		{field: s.EndTime, name: "sessions.end_time", kind: kindTime},
+		{field: s.Duration, name: "sessions.duration", kind: kindDuration},
+		{field: s.Energy, name: "sessions.energy", kind: kindEnergy},
+		{field: s.EnergyWh, name: "sessions.energy_wh", kind: kindEnergy},
+		{field: s.EnergyKWh, name: "sessions.energy_kwh", kind: kindEnergy},
+		{field: s.MeterStart, name: "sessions.meter_start_wh", kind: kindEnergy},
+		{field: s.MeterStop, name: "sessions.meter_stop_wh", kind: kindEnergy},
 		{field: s.EndReason, name: "sessions.end_reason"},
-		{field: s.ArrivalTime, name: "sessions.arrival_time", time: true},
+		{field: s.ArrivalTime, name: "sessions.arrival_time", kind: kindTime},
 	}
 	if t := m.stations; t != nil {
 		list = append(list,

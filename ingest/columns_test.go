@@ -16,8 +16,21 @@ func TestBadMaps(t *testing.T) {
 		"unknown in field": {"{column: user}", "{colum: user}", `unknown field "colum"`},
 		"two ways":         {"{column: user}", "{column: user, value: u}", "2 are given"},
 		"no way":           {"{column: user}", "{absent: [x]}", "0 are given"},
-		"required": {"  user_id:      {column: user}\n", "",
-			"sessions.user_id is missing"},
+		"required": {"  station_id:   {column: station}\n", "",
+			"sessions.station_id is missing"},
+		"unit of a text": {"column: user", "column: user, unit: h", "only an energy and a"},
+		"unit twice":     {"column: kwh", "column: kwh, unit: Wh", "the name has the unit"},
+		"no unit":        {"  energy_kwh:", "  energy:", "unit is missing"},
+		"unknown unit": {"  energy_kwh:   {column: kwh}", "  energy: {column: kwh, unit: J}",
+			"none of Wh"},
+		"unit of a duration": {"  energy_kwh:", "  duration: {column: d, unit: d}\n  energy_kwh:",
+			"none of ms"},
+		"two formats": {"start, format: rfc3339", "start, format: rfc3339, formats: [epoch_s]",
+			"both given"},
+		"with alone":        {"column: user", "column: user, with: x", "with belongs to join"},
+		"decimal":           {"\nsessions:", "\ndecimal: x\nsessions:", "neither a point"},
+		"thousands":         {"\nsessions:", "\nthousands: x\nsessions:", "thousands"},
+		"zone of all":       {"\nsessions:", "\ntime_zone: Local\nsessions:", "no IANA name"},
 		"no format":         {"start, format: rfc3339", "start", "sessions.start_time: format is"},
 		"format of no time": {"column: user", "column: user, format: x", "only a time has"},
 		"no layout": {"start, format: rfc3339", "start, format: iso",
@@ -61,7 +74,12 @@ func TestTimes(t *testing.T) {
 		{local, "01/01/2017 00:08", "2016-12-31T23:08:00Z"},
 		{local, "29/10/2017 02:30", "2017-10-29T00:30:00Z"}, // shown twice
 		{local, "29/10/2017 03:00", "2017-10-29T02:00:00Z"},
-		{local, "26/03/2017 02:30", ""}, // skipped
+		{local, "26/03/2017 02:30", "2017-03-26T01:30:00Z"}, // skipped: a clock not set yet
+		{"iso8601", "2017-04-01 00:08+02", "2017-03-31T22:08:00Z"},
+		{"iso8601, time_zone: Europe/Paris", "2017-04-01 00:08", "2017-03-31T22:08:00Z"},
+		{"iso8601", "2017-04-01 00:08", ""}, // no zone
+		{`"02/01/2006 15:04", zone_column: no, time_zone: America/Denver`, "11/03/2018 02:23",
+			"2018-03-11T09:23:00Z"}, // MST, where the clocks had moved on
 		{local, "31/02/2017 02:30", ""},
 		{"epoch_s", "-5", ""},
 		{"epoch_s", "1e3x", ""},
@@ -70,7 +88,7 @@ func TestTimes(t *testing.T) {
 		m := parse(t, "sessions:\n  session_id: {value: a}\n  station_id: {value: s}\n"+
 			"  user_id: {value: u}\n  start_time: {column: at, format: "+tc.format+"}\n"+
 			"delimiter: \";\"\n")
-		got := read(t, m, "no;at\n1;"+tc.text+"\n")
+		got := read(t, m, "no;at\nMST;"+tc.text+"\n")
 		switch {
 		case tc.want == "" && got.BadRows != 1:
 			t.Errorf("%s %q gave %v, want a bad row", tc.format, tc.text, tell(got.Events))

@@ -39,6 +39,8 @@ type Sessions struct {
 	Rows     int // rows that gave events
 	Starts   int
 	Ends     int
+	// Summary is what the file holds as a whole.
+	Summary Summary
 	// Bad are the first BadRowsKept rows that could not be read, BadRows how many there were.
 	Bad     []BadRow
 	BadRows int
@@ -58,7 +60,7 @@ func ReadSessions(r io.Reader, m *Map) (*Sessions, error) {
 	}
 	result := &Sessions{}
 	var events []ordered
-	registry := newRegistry(m.stations)
+	registry, tally := newRegistry(m.stations), newTally()
 	for {
 		bounded.left = RowBytesMax
 		cells, err := reader.Read()
@@ -78,15 +80,17 @@ func ReadSessions(r io.Reader, m *Map) (*Sessions, error) {
 			return nil, fmt.Errorf("%w: more than %d rows, cut it in parts", ErrFile, RowsMax)
 		}
 		line, _ := reader.FieldPos(0)
-		rowEvents, err := readRow(&row{columns: columns, cells: cells}, m, registry)
+		told, rowEvents, err := readRow(&row{columns: columns, cells: cells}, m, registry)
 		if err != nil {
 			result.addBad(line, err)
 			continue
 		}
+		told.line = line
+		tally.add(told)
 		result.add(rowEvents)
 		events = append(events, rowEvents...)
 	}
-	result.Events = inOrder(events)
+	result.Events, result.Summary = inOrder(events), tally.summary()
 	if result.Stations, err = registry.records(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
@@ -94,15 +98,20 @@ func ReadSessions(r io.Reader, m *Map) (*Sessions, error) {
 }
 
 // readRow is what one row gives. The registry learns from it only if all of it can be read.
-func readRow(r *row, m *Map, registry *registry) ([]ordered, error) {
+func readRow(r *row, m *Map, registry *registry) (*fact, []ordered, error) {
 	if !r.valid() {
-		return nil, errors.New("not UTF-8")
+		return nil, nil, errors.New("the row is not UTF-8: a file in UTF-8 is taken; save it as " +
+			"UTF-8")
 	}
-	events, err := m.sessions.events(r)
+	told, err := m.sessions.fact(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return events, registry.learn(r)
+	events, err := m.sessions.events(told)
+	if err != nil {
+		return nil, nil, err
+	}
+	return told, events, errors.Join(registry.learn(r), r.err)
 }
 
 func (s *Sessions) addBad(line int, reason error) {
@@ -173,7 +182,10 @@ func clip(text string) string {
 type row struct {
 	columns map[string]int
 	cells   []string
+	err     error // what is wrong with a field that is joined of several columns
 }
+
+func (r *row) fail(err error) { r.err = errors.Join(r.err, err) }
 
 func (r *row) cell(column string) string { return r.cells[r.columns[column]] }
 

@@ -11,6 +11,10 @@
 // is. Unknown keys are errors.
 //
 //	delimiter: ","              # one character; a comma if left out
+//	decimal: ","                # decimal mark of all numbers
+//	thousands: "."              # mark between thousands
+//	time_zone: Europe/Oslo      # of all times that have no zone of their own
+//	absent: [Sconosciuto]       # words that stand for nothing, in all fields
 //	sessions:
 //	  session_id:     {column: record_id}
 //	  station_id:     {column: station_ref}
@@ -18,7 +22,8 @@
 //	  user_id:        {column: user}
 //	  start_time:     {column: started_at, format: epoch_s}
 //	  end_time:       {column: stopped_at, format: epoch_s, absent: ["", "0"]}
-//	  energy_wh:      {column: energy_wh}      # or energy_kwh
+//	  duration:       {column: took, unit: h}  # or 1:29:40, without a unit
+//	  energy:         {column: energy, unit: kWh}  # or energy_wh, energy_kwh without a unit
 //	  meter_start_wh: {column: meter_start}
 //	  meter_stop_wh:  {column: meter_stop}
 //	  end_reason:     {column: stop_reason}
@@ -34,19 +39,29 @@
 //	  time_zone:      {value: Europe/Paris}
 //
 // A field is one of: column, a column by its name in the header; columns, of which the first that
-// is not absent counts; value, the same text on every row. Space around a value is cut off. An
-// empty value is absent, and so is every text that the list absent names.
+// is not absent counts; join, columns whose texts are joined by a blank or by what with says, as a
+// date and a time, or the parts of an id; value, the same text on every row. Space around a value
+// is cut off. An empty value is absent, and so is every text that a list absent names, and what
+// exports write for nothing, in any case: NA, N/A, NULL, None, NaN, \N, - and the like.
 //
-// A time has a format: epoch_s or epoch_ms (decimal, since 1970 in UTC), rfc3339, or a layout in
-// the notation of Go's package time, such as "02/01/2006 15:04". A layout without an offset needs
-// a time_zone, an IANA name. Of a time that the clocks showed twice the earlier is meant; one
-// that they skipped makes the row bad.
+// A time has a format, or formats of which the first that fits counts: epoch_s or epoch_ms
+// (decimal, since 1970 in UTC), rfc3339, iso8601, or a layout in the notation of Go's package time,
+// such as "02/01/2006 15:04". A time without an offset needs a time_zone, an IANA name, or a
+// zone_column, whose cells are offsets, IANA names or abbreviations such as MST: those that the
+// time_zone uses, and those that mean one offset everywhere. 0, and a time within a day and a half
+// of 1970-01-01T00:00:00Z, is absent.
 //
-// Energies are decimal; what is below one Wh is rounded half away from zero.
+// Of a time that the clocks showed twice the moment is meant that agrees with the duration, where
+// one is told; else the earlier one, but for an end that would be before its start. A time that
+// the clocks skipped is read as if they had not been set yet. Both are told in the summary.
 //
-// session_id, station_id, user_id and start_time are required; the bill of a row without a user
-// is held. A row without end_time is a
-// session that has only started: its energy is not told, as no event could carry it. Without
+// Numbers have a decimal point, unless decimal says otherwise or the number can have only a comma:
+// "19,96" and "1.234,5" are read, "1,234" makes the row bad. A cell may name its unit ("17 kWh").
+// What is below one Wh is rounded half away from zero.
+//
+// session_id, station_id and start_time are required; the bill of a row without a user is held. A
+// row without end_time ends after its duration; without that too it is a session that has only
+// started: its energy is counted in the summary, but not told, as no event could carry it. Without
 // connector_id the session is at connector 1. Without arrival_time an event arrived when it
 // happened.
 //
@@ -54,6 +69,13 @@
 // is said by end_arrival: with later_of_arrival_and_end, the default, no end arrives before it
 // happened, which is right where rows are stored at the start and completed later; with arrival
 // it arrives with the row.
+//
+// # Summary and guess
+//
+// Summary says what a file holds as a whole, and what looks wrong with it. Guess proposes a map for
+// a file, by the names of its columns and by what is in them.
+//
+// # Stations
 //
 // The section stations is optional. It makes registry entries of the same rows, one a station;
 // where rows differ the last one counts. The other fields are site_id, region and connector_id,

@@ -6,185 +6,181 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"chargestream"
-	"chargestream/codecs"
 )
 
 // field says where one value of a row is, and how it is written.
 type field struct {
-	Column   string   `yaml:"column"`
-	Columns  []string `yaml:"columns"`
-	Value    *string  `yaml:"value"`
-	Format   string   `yaml:"format"`
-	TimeZone string   `yaml:"time_zone"`
-	Absent   []string `yaml:"absent"`
+	Column     string   `yaml:"column"`
+	Columns    []string `yaml:"columns"`
+	Join       []string `yaml:"join"`
+	With       *string  `yaml:"with"`
+	Value      *string  `yaml:"value"`
+	Format     string   `yaml:"format"`
+	Formats    []string `yaml:"formats"`
+	TimeZone   string   `yaml:"time_zone"`
+	ZoneColumn string   `yaml:"zone_column"`
+	Unit       string   `yaml:"unit"`
+	Absent     []string `yaml:"absent"`
 
-	zone *time.Location // of a layout that has no offset; nil otherwise
+	zone   *time.Location // of times without an offset; nil where none is known
+	digits int            // of the unit, in Wh or ms
+	marks  marks
 }
 
-// The formats of times that are no layouts.
-const (
-	formatSeconds = "epoch_s"
-	formatMillis  = "epoch_ms"
-	formatRFC3339 = "rfc3339"
-)
+// absentWords are what exports write where they have nothing, in small letters.
+func absentWords() []string {
+	return []string{"na", "n/a", "#n/a", "<na>", "null", "(null)", "nil", "none", "nan", "nat",
+		"undefined", "\\n", "-", "--", "#value!", "#ref!", "#div/0!"}
+}
 
-// prepare checks a field and loads its time zone.
-func (n named) prepare(name string) error {
+// prepare checks a field and takes over what the map says for all.
+func (n named) prepare(file *mapFile) error {
 	f := n.field
 	if f == nil {
 		if n.required {
-			return fmt.Errorf("%s is missing", name)
+			return fmt.Errorf("%s is missing", n.name)
 		}
 		return nil
 	}
+	if err := f.checkWays(); err != nil {
+		return fmt.Errorf("%s: %w", n.name, err)
+	}
+	if n.kind != kindTime && (f.Format != "" || len(f.Formats) > 0 || f.TimeZone != "" ||
+		f.ZoneColumn != "") {
+		return fmt.Errorf("%s: only a time has a format, a time_zone and a zone_column", n.name)
+	}
+	f.Absent = append(slices.Clone(f.Absent), file.Absent...)
+	f.marks = marks{decimal: file.Decimal, thousands: file.Thousands}
+	var err error
+	switch n.kind {
+	case kindTime:
+		err = f.prepareTime(file.TimeZone)
+	case kindEnergy, kindDuration:
+		err = f.prepareUnit(n)
+	case kindText:
+		if f.Unit != "" {
+			err = errors.New("only an energy and a duration have a unit")
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", n.name, err)
+	}
+	return nil
+}
+
+// checkWays holds that a field says where it is in one way.
+func (f *field) checkWays() error {
 	ways := 0
-	for _, used := range []bool{f.Column != "", len(f.Columns) > 0, f.Value != nil} {
+	for _, used := range []bool{f.Column != "", len(f.Columns) > 0, len(f.Join) > 0,
+		f.Value != nil} {
 		if used {
 			ways++
 		}
 	}
 	if ways != 1 {
-		return fmt.Errorf("%s: one of column, columns and value is needed, %d are given",
-			name, ways)
+		return fmt.Errorf("one of column, columns, join and value is needed, %d are given", ways)
 	}
-	if !n.time && (f.Format != "" || f.TimeZone != "") {
-		return fmt.Errorf("%s: only a time has a format and a time_zone", name)
-	}
-	if !n.time {
-		return nil
-	}
-	if err := f.prepareTime(); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	if f.With != nil && len(f.Join) == 0 {
+		return errors.New("with belongs to join")
 	}
 	return nil
 }
 
-func (f *field) prepareTime() error {
-	switch f.Format {
-	case "":
-		return errors.New("format is missing: epoch_s, epoch_ms, rfc3339 or a layout such as " +
-			`"02/01/2006 15:04"`)
-	case formatSeconds, formatMillis, formatRFC3339:
-		if f.TimeZone != "" {
-			return fmt.Errorf("format %s has its own offset, time_zone must be left out", f.Format)
+// energyDigits are the digits of the units of energy, in Wh.
+func energyDigits() map[string]int { return map[string]int{"Wh": 0, "kWh": 3, "MWh": 6} }
+
+// prepareUnit checks the unit of an energy or a duration, which the field's name may tell.
+func (f *field) prepareUnit(n named) error {
+	if n.kind == kindDuration {
+		if !slices.Contains([]string{"", "s", "min", "h", "ms"}, f.Unit) {
+			return fmt.Errorf("unit %q is none of ms, s, min and h; 1:29:40 needs none", f.Unit)
 		}
 		return nil
 	}
-	if !strings.Contains(f.Format, "06") || !strings.Contains(f.Format, "2") {
-		return fmt.Errorf("format %q is neither epoch_s, epoch_ms, rfc3339 nor a layout: a layout "+
-			`writes the time "2006-01-02 15:04:05" in the order of the file`, f.Format)
+	unit := "Wh"
+	if strings.HasSuffix(n.name, "_kwh") {
+		unit = "kWh"
 	}
-	offset := strings.Contains(f.Format, "Z07") || strings.Contains(f.Format, "-07")
-	switch {
-	case offset && f.TimeZone != "":
-		return errors.New("the layout has an offset, time_zone must be left out")
-	case offset:
-		return nil
-	case f.TimeZone == "":
-		return errors.New("the layout has no offset: time_zone is needed, such as Europe/Paris")
+	if f.Unit != "" {
+		unit = f.Unit
 	}
-	zone, err := time.LoadLocation(f.TimeZone)
-	if err != nil || f.TimeZone == "Local" {
-		return fmt.Errorf("time_zone %q is no IANA name", f.TimeZone)
+	if strings.HasSuffix(n.name, ".energy") && f.Unit == "" {
+		return errors.New("unit is missing: Wh, kWh or MWh")
 	}
-	f.zone = zone
+	if !strings.HasSuffix(n.name, ".energy") && f.Unit != "" {
+		return errors.New("the name has the unit, write energy for another one")
+	}
+	digits, ok := energyDigits()[unit]
+	if !ok {
+		return fmt.Errorf("unit %q is none of Wh, kWh and MWh", unit)
+	}
+	f.digits = digits
 	return nil
 }
 
-// columns are the names of the columns that a field reads.
+// columns are the names that the field needs in the header.
 func (f *field) columns() []string {
-	switch {
-	case f == nil:
+	if f == nil {
 		return nil
-	case f.Column != "":
-		return []string{f.Column}
 	}
-	return f.Columns
+	names := slices.Concat(f.Columns, f.Join)
+	for _, name := range []string{f.Column, f.ZoneColumn} {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
-// text is the field's value on a row; empty where it is absent.
+// isAbsent tells whether a cell has no value.
+func (f *field) isAbsent(text string) bool {
+	return text == "" || slices.Contains(f.Absent, text) ||
+		slices.Contains(absentWords(), strings.ToLower(text))
+}
+
+// text is the field's value on a row; empty where it is absent. A part of several that is missing
+// alone is noted in the row.
 func (f *field) text(row *row) string {
-	if f == nil {
+	switch {
+	case f == nil:
 		return ""
-	}
-	if f.Value != nil {
+	case f.Value != nil:
 		return *f.Value
+	case len(f.Join) > 0:
+		return f.joined(row)
 	}
-	for _, column := range f.columns() {
-		text := strings.TrimSpace(row.cell(column))
-		if text != "" && !slices.Contains(f.Absent, text) {
+	names := f.Columns
+	if f.Column != "" {
+		names = []string{f.Column}
+	}
+	for _, column := range names {
+		if text := strings.TrimSpace(row.cell(column)); !f.isAbsent(text) {
 			return text
 		}
 	}
 	return ""
 }
 
-// instantMax bounds a time: RFC 3339 has four digits for the year.
-const instantMax = chargestream.Millis(253402300799999)
-
-// instant is the field's value as a time; zero where it is absent.
-func (f *field) instant(row *row) (chargestream.Millis, error) {
-	text := f.text(row)
-	if text == "" {
-		return 0, nil
+// joined is the text of several columns, as a date and a time, or the parts of an id.
+func (f *field) joined(row *row) string {
+	with := " "
+	if f.With != nil {
+		with = *f.With
 	}
-	m, err := f.parseInstant(text)
-	if err != nil {
-		return 0, err
-	}
-	if m <= 0 || m > instantMax {
-		return 0, fmt.Errorf("time %q is not between 1970 and 9999", text)
-	}
-	return m, nil
-}
-
-func (f *field) parseInstant(text string) (chargestream.Millis, error) {
-	switch f.Format {
-	case formatSeconds, formatMillis:
-		digits := 3
-		if f.Format == formatMillis {
-			digits = 0
+	var parts []string
+	missing := ""
+	for _, column := range f.Join {
+		text := strings.TrimSpace(row.cell(column))
+		if f.isAbsent(text) {
+			missing = column
+			continue
 		}
-		n, err := codecs.ParseScaled(text, digits)
-		return chargestream.Millis(n), err
-	case formatRFC3339:
-		var m chargestream.Millis
-		err := m.UnmarshalText([]byte(text))
-		return m, err
+		parts = append(parts, text)
 	}
-	// Read as if it were UTC first: that shows what the clock on the wall said.
-	wall, err := time.Parse(f.Format, text)
-	if err != nil {
-		return 0, fmt.Errorf("time %q is not like %q", text, f.Format)
+	if missing != "" && len(parts) > 0 {
+		row.fail(fmt.Errorf("column %q is empty: it is a part of what is joined with %s; fill it, "+
+			"or leave it out of join", missing, strings.Join(parts, with)))
+		return ""
 	}
-	if f.zone == nil {
-		return chargestream.MillisOf(wall), nil
-	}
-	t, err := time.ParseInLocation(f.Format, text, f.zone)
-	if err != nil {
-		return 0, fmt.Errorf("time %q is not like %q", text, f.Format)
-	}
-	t = earlier(t)
-	if _, offset := t.Zone(); t.Unix()+int64(offset) != wall.Unix() {
-		return 0, fmt.Errorf("time %q was skipped by the clocks of %s", text, f.zone)
-	}
-	return chargestream.MillisOf(t), nil
-}
-
-// earlier is the first moment at which the clocks showed what they show at t: where they were
-// turned back there are two, and package time does not say which one it takes.
-func earlier(t time.Time) time.Time {
-	begin, _ := t.ZoneBounds()
-	if begin.IsZero() {
-		return t
-	}
-	_, now := t.Zone()
-	_, before := begin.Add(-time.Nanosecond).Zone()
-	first := t.Add(time.Duration(now-before) * time.Second)
-	if first.Before(begin) {
-		return first
-	}
-	return t
+	return strings.Join(parts, with)
 }

@@ -9,43 +9,118 @@ import (
 	"chargestream/topics"
 )
 
-// events is the start and, where there is one, the end that a row tells.
-func (m *sessionMap) events(r *row) ([]ordered, error) {
-	start := chargestream.SessionStart{
+// fact is what a row tells of a session.
+type fact struct {
+	line     int
+	start    chargestream.SessionStart
+	end      chargestream.SessionEnd
+	arrival  chargestream.Millis
+	duration chargestream.Millis // as the row tells it; zero where it does not
+	twice    bool                // a time of it was shown twice by the clocks
+	skipped  bool                // a time of it was never shown
+}
+
+// fact reads a row.
+func (m *sessionMap) fact(r *row) (*fact, error) {
+	f := &fact{start: chargestream.SessionStart{
 		StationID:   chargestream.StationID(m.StationID.text(r)),
 		ConnectorID: chargestream.ConnectorID(m.ConnectorID.text(r)),
 		SessionID:   chargestream.SessionID(m.SessionID.text(r)),
 		UserID:      chargestream.UserID(m.UserID.text(r)),
+	}}
+	if f.start.ConnectorID == "" {
+		f.start.ConnectorID = chargestream.ConnectorDefault
 	}
-	if start.ConnectorID == "" {
-		start.ConnectorID = chargestream.ConnectorDefault
-	}
-	end := chargestream.SessionEnd{StationID: start.StationID, ConnectorID: start.ConnectorID,
-		SessionID: start.SessionID, UserID: start.UserID, Reason: m.EndReason.text(r)}
-	var arrival chargestream.Millis
+	f.end = chargestream.SessionEnd{StationID: f.start.StationID,
+		ConnectorID: f.start.ConnectorID, SessionID: f.start.SessionID, UserID: f.start.UserID,
+		Reason: m.EndReason.text(r)}
+	var start, end, arrival instant
 	err := errors.Join(
-		setInstant(&start.Time, "start_time", m.StartTime, r),
-		setInstant(&end.Time, "end_time", m.EndTime, r),
-		setInstant(&arrival, "arrival_time", m.ArrivalTime, r),
-		setAmount(&start.Meter, "meter_start_wh", m.MeterStart, r, 0),
-		setAmount(&end.Meter, "meter_stop_wh", m.MeterStop, r, 0),
-		setAmount(&end.Energy, "energy_wh", m.EnergyWh, r, 0),
-		setAmount(&end.Energy, "energy_kwh", m.EnergyKWh, r, 3))
-	if err != nil {
+		set(&start, "start_time", r, m.StartTime.instantOr),
+		set(&end, "end_time", r, m.EndTime.instantOr),
+		set(&arrival, "arrival_time", r, m.ArrivalTime.instantOr),
+		set(&f.start.Meter, "meter_start_wh", r, m.MeterStart.energy),
+		set(&f.end.Meter, "meter_stop_wh", r, m.MeterStop.energy),
+		m.setEnergy(f, r),
+		set(&f.duration, "duration", r, func(_ string, r *row) (chargestream.Millis, error) {
+			return m.Duration.duration(r)
+		}))
+	if err := errors.Join(err, r.err); err != nil {
 		return nil, err
 	}
-	first, err := sessionRecord(&start, arrival)
+	f.place(&start, &end)
+	f.arrival = arrival.first()
+	return f, nil
+}
+
+// setEnergy reads the energy from the field that the map has.
+func (m *sessionMap) setEnergy(f *fact, r *row) error {
+	for name, column := range map[string]*field{"energy": m.Energy, "energy_wh": m.EnergyWh,
+		"energy_kwh": m.EnergyKWh} {
+		if column != nil {
+			return set(&f.end.Energy, name, r, column.energy)
+		}
+	}
+	return nil
+}
+
+func set[T any](into *T, name string, r *row, read func(string, *row) (T, error)) error {
+	v, err := read(name, r)
+	if err == nil {
+		*into = v
+	}
+	return err
+}
+
+func (f *field) instantOr(name string, r *row) (instant, error) {
+	if f == nil {
+		return instant{}, nil
+	}
+	return f.instant(name, r)
+}
+
+// place chooses the moments of a session whose times were shown twice by the clocks: those that fit
+// the duration that is told, else the earlier ones, but for an end that would be before its start.
+// Without an end the duration tells it.
+func (f *fact) place(start, end *instant) {
+	f.twice = len(start.at) > 1 || len(end.at) > 1
+	f.skipped = start.skipped || end.skipped
+	f.start.Time, f.end.Time = start.first(), end.first()
+	if f.end.Time == 0 {
+		if f.duration > 0 && f.start.Time != 0 {
+			f.end.Time = f.start.Time + f.duration
+		}
+		return
+	}
+	best := chargestream.Millis(-1)
+	for _, from := range start.at {
+		for _, to := range end.at {
+			off := max(to-from-f.duration, f.duration-(to-from))
+			if f.duration > 0 && (best < 0 || off < best) {
+				best, f.start.Time, f.end.Time = off, from, to
+			}
+		}
+	}
+	if last := end.at[len(end.at)-1]; f.end.Time < f.start.Time && best < 0 {
+		f.end.Time = last
+	}
+}
+
+// events is the start and, where there is one, the end that a row tells.
+func (m *sessionMap) events(f *fact) ([]ordered, error) {
+	first, err := sessionRecord(&f.start, f.arrival)
 	if err != nil {
 		return nil, err
 	}
 	events := []ordered{{Record: first}}
-	if end.Time == 0 {
+	if f.end.Time == 0 {
 		return events, nil
 	}
+	arrival := f.arrival
 	if m.EndArrival == endArrivalLater && arrival != 0 {
-		arrival = max(arrival, end.Time)
+		arrival = max(arrival, f.end.Time)
 	}
-	last, err := sessionRecord(&end, arrival)
+	last, err := sessionRecord(&f.end, arrival)
 	if err != nil {
 		return nil, err
 	}
@@ -67,28 +142,4 @@ func sessionRecord(e chargestream.Event, arrival chargestream.Millis) (Record, e
 	}
 	return Record{Topic: topics.ChargingSessions, Key: string(e.Station()), Value: value,
 		Arrival: arrival}, nil
-}
-
-func setInstant(at *chargestream.Millis, name string, f *field, r *row) error {
-	m, err := f.instant(r)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	*at = m
-	return nil
-}
-
-// setAmount reads an energy in units of 10^digits Wh; nil stays where it is absent.
-func setAmount(at **chargestream.WattHours, name string, f *field, r *row, digits int) error {
-	text := f.text(r)
-	if text == "" {
-		return nil
-	}
-	n, err := codecs.ParseScaled(text, digits)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	amount := chargestream.WattHours(n)
-	*at = &amount
-	return nil
 }
