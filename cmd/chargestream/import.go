@@ -24,6 +24,7 @@ type importFlags struct {
 	tariffs      string
 	stationsOnly bool
 	dryRun       bool
+	guess        bool
 	skipBad      bool
 	shuffle      string
 	duplicate    bool
@@ -39,9 +40,12 @@ type importAnswer struct {
 	Stations int            `json:"stations"`
 	Tariffs  int            `json:"tariffs"`
 	Skipped  int            `json:"skipped"`
+	Repeated int            `json:"repeated_ids,omitempty"` // rows with an id that came before
 	DryRun   bool           `json:"dry_run,omitempty"`
 	Produced map[string]int `json:"produced"` // by topic; in a dry run what would be
-	First    []shownRecord  `json:"first,omitempty"`
+	// Summary and First are those of a dry run.
+	Summary *ingest.Summary `json:"summary,omitempty"`
+	First   []shownRecord   `json:"first,omitempty"`
 }
 
 // shownRecord is a record as a dry run shows it.
@@ -56,6 +60,7 @@ type shownRecord struct {
 type batch struct {
 	reference []ingest.Record // registry and tariffs
 	events    []ingest.Record
+	summary   ingest.Summary
 	answer    importAnswer
 }
 
@@ -67,7 +72,8 @@ func (a *app) importCommand() *cobra.Command {
 		Long: "Produce charging sessions from a CSV file, in the order in which they arrived. A " +
 			"column map says what is in which column. Registry and tariffs come first. To import " +
 			"a file twice does no harm: every event is folded once.",
-		Example: `chargestream import sessions.csv --map map.yaml --dry-run
+		Example: `chargestream import --guess sessions.csv > map.yaml
+chargestream import sessions.csv --map map.yaml --dry-run
 chargestream import sessions.csv --map map.yaml --tariffs tariffs.json --brokers localhost:9092
 chargestream import sessions.csv --map map.yaml --brokers localhost:9092 --offset 0 --limit 5000
 chargestream import sessions.csv --map map.yaml --brokers localhost:9092 --shuffle 7 --duplicate`,
@@ -79,6 +85,9 @@ chargestream import sessions.csv --map map.yaml --brokers localhost:9092 --shuff
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.guess {
+				return a.guessMap(args[0])
+			}
 			return a.runImport(cmd.Context(), args[0], &f)
 		},
 	}
@@ -89,7 +98,10 @@ chargestream import sessions.csv --map map.yaml --brokers localhost:9092 --shuff
 	flags.StringVar(&f.tariffs, "tariffs", "", "JSON `file` of tariffs to produce as well")
 	flags.BoolVar(&f.stationsOnly, "stations-only", false,
 		"produce registry and tariffs, no events")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be produced; needs no broker")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be produced, what the file holds "+
+		"and what looks wrong with it; needs no broker")
+	flags.BoolVar(&f.guess, "guess", false, "print a map for the file, to be looked at and "+
+		"edited; needs no broker")
 	flags.BoolVar(&f.skipBad, "skip-bad", false, "leave out rows that cannot be read; else they "+
 		"end the import before it begins")
 	flags.StringVar(&f.shuffle, "shuffle", "", "produce the events in the order of this `seed`")
@@ -106,7 +118,7 @@ func (a *app) runImport(ctx context.Context, path string, f *importFlags) error 
 		return err
 	}
 	if f.dryRun {
-		b.answer.DryRun = true
+		b.answer.DryRun, b.answer.Summary = true, &b.summary
 		for _, list := range [][]ingest.Record{b.reference, b.events} {
 			b.answer.First = append(b.answer.First, firstOf(list)...)
 			for _, r := range list {
@@ -177,8 +189,8 @@ func (b *batch) topics() []string {
 // readBatch reads the files that the flags name.
 func (a *app) readBatch(path string, f *importFlags) (*batch, error) {
 	if f.columns == "" {
-		return nil, usageError("no column map is given", "set --map FILE; the directory examples "+
-			"has one to begin with")
+		return nil, usageError("no column map is given", "set --map FILE; \"chargestream import "+
+			"--guess FILE\" proposes one")
 	}
 	if f.offset < 0 || f.limit < 0 {
 		return nil, usageError("--offset and --limit must not be negative", "")
@@ -187,9 +199,10 @@ func (a *app) readBatch(path string, f *importFlags) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &batch{reference: sessions.Stations, answer: importAnswer{Sessions: sessions.Rows,
-		Starts: sessions.Starts, Ends: sessions.Ends, Stations: len(sessions.Stations),
-		Skipped: sessions.BadRows, Produced: map[string]int{}}}
+	b := &batch{reference: sessions.Stations, summary: sessions.Summary,
+		answer: importAnswer{Repeated: sessions.Summary.RepeatedIDs, Sessions: sessions.Rows,
+			Starts: sessions.Starts, Ends: sessions.Ends, Stations: len(sessions.Stations),
+			Skipped: sessions.BadRows, Produced: map[string]int{}}}
 	if f.tariffs != "" {
 		text, err := readFile(f.tariffs)
 		if err != nil {
@@ -250,6 +263,16 @@ func (a *app) readSessions(path string, f *importFlags) (sessions *ingest.Sessio
 	}
 	for _, bad := range sessions.Bad {
 		if _, err := fmt.Fprintf(a.stderr, "%s:%d: %s\n", path, bad.Line, bad.Reason); err != nil {
+			return nil, err
+		}
+	}
+	for _, r := range sessions.Summary.Repeated {
+		kind := "with other values"
+		if r.Same {
+			kind = "with the same values"
+		}
+		if _, err := fmt.Fprintf(a.stderr, "%s:%d: session_id %q of station %q was in line %d "+
+			"before, %s\n", path, r.Line, r.SessionID, r.StationID, r.Before, kind); err != nil {
 			return nil, err
 		}
 	}

@@ -96,8 +96,13 @@ func TestImportDryRun(t *testing.T) {
 	got := run(t, nil, "import", file, "--map", columns, "--tariffs", tariffs, "--dry-run")
 	got.want(t, exitOK, "", "")
 	answer := answerOf(t, got)
-	first := answer.First
-	answer.First = nil
+	first, summary := answer.First, answer.Summary
+	answer.First, answer.Summary = nil, nil
+	if summary == nil || summary.EnergyWh != 1500 || summary.Users != 2 ||
+		summary.WithoutEnd != 1 || len(summary.Longest) != 1 ||
+		summary.Longest[0].Duration != "1:00:00" {
+		t.Errorf("summary %+v", summary)
+	}
 	want := importAnswer{Sessions: 2, Starts: 2, Ends: 1, Stations: 2, Tariffs: 1, DryRun: true,
 		Produced: map[string]int{topics.Stations: 2, topics.Tariffs: 1, topics.ChargingSessions: 3}}
 	if diff := cmp.Diff(want, answer); diff != "" {
@@ -236,5 +241,46 @@ func TestImportParis(t *testing.T) {
 			topics.ChargingSessions: 13612}}
 	if diff := cmp.Diff(want, answerOf(t, got)); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+}
+
+// TestImportOfTheExample holds what the README shows, with the sum that the file was made with.
+func TestImportOfTheExample(t *testing.T) {
+	dir := filepath.Join("..", "..", "examples")
+	file := filepath.Join(dir, "depot.csv")
+	got := run(t, nil, "import", file, "--map", filepath.Join(dir, "depot.yaml"), "--tariffs",
+		filepath.Join(dir, "depot-tariffs.json"), "--dry-run")
+	got.want(t, exitOK, "", "")
+	answer := answerOf(t, got)
+	if answer.Sessions != 24 || answer.Ends != 24 || answer.Summary.EnergyWh != 329118 ||
+		len(answer.Summary.Warnings) > 0 || len(answer.Summary.Longest) != 10 {
+		t.Errorf("answer %+v, summary %+v", answer, answer.Summary)
+	}
+	guess := run(t, nil, "import", "--guess", file)
+	guess.want(t, exitOK, "# 24 of 24 rows can be read", "")
+	columns := write(t, "guess.yaml", guess.stdout)
+	again := run(t, nil, "import", file, "--map", columns, "--dry-run")
+	if answer := answerOf(t, again); answer.Summary.EnergyWh != 329118 {
+		t.Errorf("by the guess %+v", answer.Summary)
+	}
+	run(t, nil, "import", "--guess", write(t, "none.csv", "x")).want(t, exitInvalid, "",
+		"no delimiter")
+}
+
+func TestImportTellsRepeatedIDs(t *testing.T) {
+	columns := write(t, "map.yaml", smallMap)
+	file := write(t, "s.csv", smallFile+
+		"a,S1,u1,2024-01-01T09:00:00Z,2024-01-01T10:00:00Z,1.5,2024-01-01T09:00:01Z\n"+
+		"a,S1,u1,2024-01-01T11:00:00Z,,,2024-01-01T11:00:01Z\n")
+	got := run(t, nil, "import", file, "--map", columns, "--dry-run")
+	for _, want := range []string{
+		`s.csv:4: session_id "a" of station "S1" was in line 2 before, with the same values`,
+		`s.csv:5: session_id "a" of station "S1" was in line 2 before, with other values`} {
+		if got.code != exitOK || !strings.Contains(got.stderr, want) {
+			t.Errorf("%d, %s, want %s", got.code, got.stderr, want)
+		}
+	}
+	if answer := answerOf(t, got); answer.Repeated != 2 {
+		t.Errorf("answer %+v", answer)
 	}
 }
