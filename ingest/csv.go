@@ -69,7 +69,7 @@ func ReadSessions(r io.Reader, m *Map) (*Sessions, error) {
 		}
 		var broken *csv.ParseError
 		if errors.As(err, &broken) {
-			result.addBad(broken.StartLine, broken.Err)
+			result.addBad(broken.StartLine, errCSV(broken.Err, len(columns), len(cells)))
 			continue
 		}
 		if err != nil {
@@ -112,6 +112,16 @@ func readRow(r *row, m *Map, registry *registry) (*fact, []ordered, error) {
 		return nil, nil, err
 	}
 	return told, events, errors.Join(registry.learn(r), r.err)
+}
+
+// errCSV words what the CSV reader found.
+func errCSV(err error, header, cells int) error {
+	if errors.Is(err, csv.ErrFieldCount) {
+		return fmt.Errorf("wrong number of fields: %d cells are taken, as in the header, and the "+
+			"row has %d; look for a delimiter within a cell, which needs quotes", header, cells)
+	}
+	return fmt.Errorf("%w: a quote within a cell is taken as \"\", in a cell in quotes; mend the "+
+		"row", err)
 }
 
 func (s *Sessions) addBad(line int, reason error) {

@@ -45,11 +45,11 @@
 // exports write for nothing, in any case: NA, N/A, NULL, None, NaN, \N, - and the like.
 //
 // A time has a format, or formats of which the first that fits counts: epoch_s or epoch_ms
-// (decimal, since 1970 in UTC), rfc3339, iso8601, or a layout in the notation of Go's package time,
-// such as "02/01/2006 15:04". A time without an offset needs a time_zone, an IANA name, or a
-// zone_column, whose cells are offsets, IANA names or abbreviations such as MST: those that the
-// time_zone uses, and those that mean one offset everywhere. 0, and a time within a day and a half
-// of 1970-01-01T00:00:00Z, is absent.
+// (decimal, since 1970 in UTC), unix, which is either by its size, rfc3339, iso8601, or a layout
+// in the notation of Go's package time, such as "02/01/2006 15:04". A time without an offset needs
+// a time_zone, an IANA name, or a zone_column, whose cells are offsets, IANA names or abbreviations
+// such as MST: those that the time_zone uses, and those that mean one offset everywhere. 0, and a
+// time within a day and a half of 1970-01-01T00:00:00Z, is absent.
 //
 // Of a time that the clocks showed twice the moment is meant that agrees with the duration, where
 // one is told; else the earlier one, but for an end that would be before its start. A time that

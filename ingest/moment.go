@@ -17,6 +17,7 @@ const (
 	formatMillis  = "epoch_ms"
 	formatRFC3339 = "rfc3339"
 	formatISO     = "iso8601"
+	formatUnix    = "unix"
 )
 
 // prepareTime checks the formats of a time, and loads its zone.
@@ -28,7 +29,8 @@ func (f *field) prepareTime(zoneOfAll string) error {
 		f.Formats = []string{f.Format}
 	}
 	if len(f.Formats) == 0 {
-		return errors.New("format is missing: epoch_s, epoch_ms, rfc3339, iso8601 or a layout " +
+		return errors.New("format is missing: epoch_s, epoch_ms, unix, rfc3339, iso8601 or a " +
+			"layout " +
 			`such as "02/01/2006 15:04"`)
 	}
 	local := false
@@ -59,8 +61,8 @@ func (f *field) prepareTime(zoneOfAll string) error {
 func (f *field) checkFormat(format string) (local bool, err error) {
 	own := f.TimeZone != "" || f.ZoneColumn != ""
 	switch format {
-	case formatSeconds, formatMillis, formatRFC3339:
-		if own {
+	case formatSeconds, formatMillis, formatRFC3339, formatUnix:
+		if own && len(f.Formats) == 1 {
 			return false, fmt.Errorf("format %s has its own offset, time_zone and zone_column "+
 				"must be left out", format)
 		}
@@ -69,8 +71,8 @@ func (f *field) checkFormat(format string) (local bool, err error) {
 		return true, nil
 	}
 	if !strings.Contains(format, "06") || !strings.Contains(format, "2") {
-		return false, fmt.Errorf("format %q is neither epoch_s, epoch_ms, rfc3339, iso8601 nor a "+
-			`layout: a layout writes the time "2006-01-02 15:04:05" in the order of the file`,
+		return false, fmt.Errorf("format %q is neither epoch_s, epoch_ms, unix, rfc3339, iso8601 "+
+			`nor a layout: a layout writes the time "2006-01-02 15:04:05" in the order of the file`,
 			format)
 	}
 	offset := strings.Contains(format, "Z07") || strings.Contains(format, "-07")
@@ -172,17 +174,22 @@ func parseInstant(name, format, text string, zone *time.Location) (instant, erro
 				Do: "mend the cell, or add its layout to formats"}
 		}
 		return instant{at: []chargestream.Millis{chargestream.Millis(n)}}, nil
+	case formatUnix:
+		at, ok := codecs.ParseUnix(text)
+		if !ok {
+			return instant{}, errForm(name, text, format)
+		}
+		return instant{at: []chargestream.Millis{at}}, nil
 	case formatRFC3339:
 		at, zoned, ok := codecs.ParseISO(text)
 		if !ok || !zoned {
-			return instant{}, fmt.Errorf("time %q is not RFC 3339", text)
+			return instant{}, errForm(name, text, format)
 		}
 		return instant{at: []chargestream.Millis{at}}, nil
 	case formatISO:
 		at, zoned, ok := codecs.ParseISO(text)
 		if !ok || !zoned && zone == nil {
-			_, err := codecs.ParseTime(name, text, nil)
-			return instant{}, err
+			return instant{}, errForm(name, text, format)
 		}
 		if zoned {
 			return instant{at: []chargestream.Millis{at}}, nil
@@ -198,6 +205,20 @@ func parseInstant(name, format, text string, zone *time.Location) (instant, erro
 		return instant{at: []chargestream.Millis{chargestream.MillisOf(wall)}}, nil
 	}
 	return shownAt(chargestream.MillisOf(wall), zone), nil
+}
+
+// errForm words a text that is no time of a standard.
+func errForm(name, text, format string) error {
+	r := &codecs.Refusal{Field: name, Value: codecs.Quoted(text), Problem: "is no such time",
+		Expected: "a time as 2026-03-02T12:00:00Z is taken",
+		Do:       "mend the cell, or name the layout in the map"}
+	if _, zoned, ok := codecs.ParseISO(text); ok && !zoned {
+		r.Problem, r.Do = "has no zone", "write the time_zone of the clocks into the map"
+	}
+	if format == formatUnix {
+		r.Expected = "Unix seconds or milliseconds of the years 2000 to 2099 are taken"
+	}
+	return r
 }
 
 func shownAt(wall chargestream.Millis, zone *time.Location) instant {

@@ -8,9 +8,9 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"time"
 
 	"chargestream"
+	"chargestream/codecs"
 	"chargestream/topics"
 )
 
@@ -46,8 +46,8 @@ func (g *registry) learn(r *row) error {
 	if connector == "" {
 		connector = chargestream.ConnectorDefault
 	}
-	if err := chargestream.CheckID(string(connector)); err != nil {
-		return fmt.Errorf("stations: connector_id: %w", err)
+	if err := codecs.CheckID("connector_id", string(connector)); err != nil {
+		return fmt.Errorf("stations: %w", err)
 	}
 	entry := g.stations[seen.StationID]
 	if entry == nil {
@@ -74,33 +74,41 @@ func (m *stationMap) info(r *row) (chargestream.StationInfo, error) {
 		Region:    m.Region.text(r),
 		TariffID:  chargestream.TariffID(m.TariffID.text(r)),
 	}
-	var problems []error
-	if err := chargestream.CheckID(string(info.StationID)); err != nil {
-		problems = append(problems, fmt.Errorf("station_id: %w", err))
-	}
-	for name, text := range map[string]string{"name": info.Name, "region": info.Region,
-		"site_id": string(info.SiteID), "tariff_id": string(info.TariffID)} {
-		if text != "" && chargestream.CheckID(text) != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", name, chargestream.ErrID))
+	problems := []error{codecs.CheckID("station_id", string(info.StationID))}
+	for _, text := range []struct{ field, text string }{{"name", info.Name},
+		{"region", info.Region}, {"site_id", string(info.SiteID)},
+		{"tariff_id", string(info.TariffID)}} {
+		if text.text != "" {
+			problems = append(problems, codecs.CheckID(text.field, text.text))
 		}
 	}
-	if _, err := time.LoadLocation(info.TimeZone); err != nil || info.TimeZone == "Local" {
-		problems = append(problems, fmt.Errorf("time_zone: %q is no IANA name", info.TimeZone))
+	if _, err := loadZone(info.TimeZone); err != nil && info.TimeZone != "" {
+		problems = append(problems, &codecs.Refusal{Field: "time_zone",
+			Value: codecs.Quoted(info.TimeZone), Problem: "is no IANA name",
+			Expected: "a name such as Europe/Paris is taken", Do: "mend the map or the cell"})
 	}
 	problems = append(problems,
-		setDegrees(&info.Latitude, "lat", m.Latitude.text(r), 90),
-		setDegrees(&info.Longitude, "lon", m.Longitude.text(r), 180))
+		m.Latitude.degrees(&info.Latitude, "lat", r, 90),
+		m.Longitude.degrees(&info.Longitude, "lon", r, 180))
 	return info, errors.Join(problems...)
 }
 
-// setDegrees reads a coordinate; it stays zero where it is absent.
-func setDegrees(at *float64, name, text string, most float64) error {
+// degrees reads a coordinate; it stays zero where it is absent.
+func (f *field) degrees(at *float64, name string, r *row, most float64) error {
+	text := f.text(r)
 	if text == "" {
 		return nil
 	}
-	v, err := strconv.ParseFloat(text, 64)
+	number, err := f.marks.plain(name, text)
+	if err != nil {
+		return err
+	}
+	v, err := strconv.ParseFloat(number, 64)
 	if err != nil || math.IsNaN(v) || math.Abs(v) > most {
-		return fmt.Errorf("%s: %q is not a number of degrees up to %g", name, text, most)
+		return &codecs.Refusal{Field: name, Value: codecs.Quoted(text),
+			Problem:  "is no number of degrees",
+			Expected: fmt.Sprintf("-%g to %g is taken", most, most),
+			Do:       "mend the cell, and look whether lat and lon are swapped"}
 	}
 	*at = v
 	return nil

@@ -21,7 +21,7 @@ var ErrTariffs = errors.New("file of tariffs")
 func ReadTariffs(text []byte) ([]Record, error) {
 	var records []Record
 	seen := map[string]bool{}
-	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
 	for {
 		var value json.RawMessage
 		err := decoder.Decode(&value)

@@ -3,13 +3,16 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"chargestream/codecs"
+	"chargestream/ingest"
 	"chargestream/pricing"
 	"chargestream/topics"
 )
@@ -248,7 +251,7 @@ func TestDoorsRefuseInWords(t *testing.T) {
 			d.refuses(t, d.with(field, "", `"`+strings.Repeat("x", 256)+`"`), field, "256 bytes")
 		}
 		for _, field := range d.numbers {
-			if slicesContain(d.sides, field) {
+			if slices.Contains(d.sides, field) {
 				continue
 			}
 			for _, bad := range []string{`"22 kW"`, `"1,5"`, `"22.000,0"`, `"0x10"`, `"NaN"`,
@@ -278,15 +281,6 @@ func TestDoorsRefuseInWords(t *testing.T) {
 	}
 }
 
-func slicesContain(list []string, text string) bool {
-	for _, s := range list {
-		if s == text {
-			return true
-		}
-	}
-	return false
-}
-
 // TestDoorsDropBadSideFields: the good fields of the record are kept, and the bad ones are named.
 func TestDoorsDropBadSideFields(t *testing.T) {
 	for _, d := range doors() {
@@ -300,7 +294,7 @@ func TestDoorsDropBadSideFields(t *testing.T) {
 				t.Fatal(err)
 			}
 			bad := []string{`{"a":1}`, "[1]", "true"}
-			if slicesContain(d.numbers, field) {
+			if slices.Contains(d.numbers, field) {
 				bad = append(bad, `"n/a"`, `"1,5"`, "1e400")
 			}
 			for _, value := range bad {
@@ -347,5 +341,88 @@ func TestDoorsOfReferenceDataRefuseWhatIsAlmostKnown(t *testing.T) {
 		text := strings.Replace(string(tariffs.with("", "", "")), `"valid_from"`,
 			fmt.Sprintf(`%q:"2027-01-01T00:00:00Z","valid_from"`, name), 1)
 		tariffs.refuses(t, []byte(text), "versions[0]."+name, "unknown field")
+	}
+}
+
+// importDoor reads one row of a file, in which cells replace those of a plain row.
+func importDoor(cells map[string]string) (*ingest.Sessions, error) {
+	columns, err := ingest.ParseMap([]byte(`
+sessions:
+  session_id: {column: session_id}
+  station_id: {column: station_id}
+  connector_id: {column: connector_id}
+  user_id: {column: user_id}
+  start_time: {column: start_time, formats: [iso8601, unix]}
+  end_time: {column: end_time, formats: [iso8601, unix]}
+  energy_wh: {column: energy_wh}
+  meter_start_wh: {column: meter_start_wh}
+stations:
+  station_id: {column: station_id}
+  lat: {column: lat}
+`))
+	if err != nil {
+		return nil, err
+	}
+	plain := map[string]string{"session_id": "5", "station_id": "17", "connector_id": "1",
+		"user_id": "9", "start_time": "2026-03-02T12:00:00Z", "end_time": "2026-03-02T12:00:00Z",
+		"energy_wh": "22000", "meter_start_wh": "22000", "lat": "45"}
+	var names, row []string
+	for _, name := range slices.Sorted(maps.Keys(plain)) {
+		value, ok := cells[name]
+		if !ok {
+			value = plain[name]
+		}
+		names = append(names, name)
+		row = append(row, `"`+strings.ReplaceAll(value, `"`, `""`)+`"`)
+	}
+	return ingest.ReadSessions(strings.NewReader("\ufeff"+strings.Join(names, ",")+"\r\n"+
+		strings.Join(row, ",")+"\r\n"), columns)
+}
+
+// TestImportTakesAndRefusesAlike: a cell is read as a text of JSON is.
+func TestImportTakesAndRefusesAlike(t *testing.T) {
+	plain, err := importDoor(nil)
+	if err != nil || plain.Rows != 1 {
+		t.Fatalf("%+v, %v", plain, err)
+	}
+	same := map[string][]string{
+		"station_id": {" 17", "17\u00a0"}, "user_id": {"9 "},
+		"energy_wh": {"22000.0", "2.2e4", " 22000 ", "22 kWh", "22,000.0", "22 000", "0,022 MWh"},
+		"start_time": {"2026-03-02T14:00:00+02", "2026-03-02T14:00:00+0200", "2026-03-02 12:00Z",
+			"1772452800", "1772452800000", "2026-03-02 12:00 UTC"},
+		"connector_id": {"", "NA", "null"}}
+	for name, values := range same {
+		for _, value := range values {
+			got, err := importDoor(map[string]string{name: value})
+			if err != nil || got.Rows != 1 {
+				t.Errorf("import refuses %s %q: %+v, %v", name, value, got, err)
+				continue
+			}
+			if diff := cmp.Diff(plain.Events, got.Events); diff != "" {
+				t.Errorf("import takes %s %q as another:\n%s", name, value, diff)
+			}
+		}
+	}
+	bad := map[string][]string{
+		"station_id": {"", "NA", "a\x01b", strings.Repeat("x", 256)}, "session_id": {"", "0", "-1"},
+		"connector_id": {"1/2"}, "user_id": {"a\x01b"},
+		"start_time": {"", "NA", "0", "1970-01-01", "2026-03-02 12:00:00", "20260302", "noon"},
+		"end_time":   {"2026-02-30T12:00:00Z", "1772452800000000"},
+		"energy_wh":  {"22 kW", "1,234", "0x10", "1e400", "many", "1.2.3"},
+		"lat":        {"91", "north", "1,234"}}
+	for name, values := range bad {
+		for _, value := range values {
+			got, err := importDoor(map[string]string{name: value})
+			if err != nil || got.BadRows != 1 {
+				t.Errorf("import takes %s %q: %+v, %v", name, value, got, err)
+				continue
+			}
+			reason := got.Bad[0].Reason
+			expected, do, ok := strings.Cut(reason, "; ")
+			if !ok || do == "" || !strings.Contains(expected, ": ") ||
+				!strings.Contains(reason, name) || goWords.MatchString(reason) {
+				t.Errorf("import, %s %q: %q", name, value, reason)
+			}
+		}
 	}
 }
