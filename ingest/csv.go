@@ -60,6 +60,7 @@ func ReadSessions(r io.Reader, m *Map) (*Sessions, error) {
 	}
 	result := &Sessions{}
 	var events []ordered
+	var open []*fact // what other rows decide
 	registry, tally := newRegistry(m.stations), newTally()
 	for {
 		bounded.left = RowBytesMax
@@ -85,8 +86,22 @@ func ReadSessions(r io.Reader, m *Map) (*Sessions, error) {
 			result.addBad(line, err)
 			continue
 		}
-		told.line = line
+		if told.line = line; len(told.choices) > 0 {
+			open = append(open, told)
+			continue
+		}
 		tally.add(told)
+		result.add(rowEvents)
+		events = append(events, rowEvents...)
+	}
+	for _, f := range open {
+		f.decide(tally.connectors[f.place()])
+		rowEvents, err := m.sessions.events(f)
+		if err != nil {
+			result.addBad(f.line, err)
+			continue
+		}
+		tally.add(f)
 		result.add(rowEvents)
 		events = append(events, rowEvents...)
 	}

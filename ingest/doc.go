@@ -52,8 +52,9 @@
 // time within a day and a half of 1970-01-01T00:00:00Z, is absent.
 //
 // Of a time that the clocks showed twice the moment is meant that agrees with the duration, where
-// one is told; else the earlier one, but for an end that would be before its start. A time that
-// the clocks skipped is read as if they had not been set yet. Both are told in the summary.
+// one is told; else the end is not before the start, and the session overlaps no other one of its
+// connector; else the earlier one is meant. A time that the clocks skipped is read as if they had
+// not been set yet. Both are told in the summary.
 //
 // Numbers have a decimal point, unless decimal says otherwise or the number can have only a comma:
 // "19,96" and "1.234,5" are read, "1,234" makes the row bad. A cell may name its unit ("17 kWh").

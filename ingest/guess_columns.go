@@ -62,7 +62,7 @@ func stationPoints(c *column) int {
 	case c.has("type", "typ", "model", "operator", "address", "count", "user", "zone"):
 		return 0
 	case c.has("station", "stationid", "chargepoint", "cp", "charger", "ladestation", "borne",
-		"stazione", "estacion", "ladepunkt", "cpid", "cbid", "evse"):
+		"stazione", "estacion", "cpid", "cbid", "evse"):
 		points = 4
 	case c.has("charge", "charging") && c.has("point", "box", "unit"):
 		points = 4
@@ -96,14 +96,13 @@ func userPoints(c *column) int {
 // sessionPoints takes only what is unique.
 func (g *guess) sessionPoints(c *column) int {
 	different, all := c.distinct()
-	if all == 0 || different < all || all < g.rows {
+	if all == 0 || different < all || all < g.rows || c.has("date", "time") {
 		return 0
 	}
 	switch {
 	case c.has("session", "sessionid", "transaction", "transactionid", "sitzung"):
 		return 6
-	case c.has("log", "event", "record", "charge", "charging", "ladevorgang") &&
-		!c.has("time", "date"):
+	case c.has("log", "event", "record", "charge", "charging", "ladevorgang"):
 		return 4 + when(c.has("id"))
 	case c.has("id", "objectid", "nr", "number", "uuid", "key"):
 		return 2
@@ -119,7 +118,7 @@ func connectorPoints(c *column) int {
 		return 0
 	}
 	switch {
-	case c.has("connector", "connectorid"):
+	case c.has("connector", "connectorid", "ladepunkt"):
 		return 4
 	case c.has("plug", "port", "outlet", "socket", "gun", "stecker", "presa", "prise"):
 		return 3

@@ -21,7 +21,7 @@ type timeGuess struct {
 // local reports whether a format has no offset.
 func (t *timeGuess) local() bool {
 	return slices.ContainsFunc(t.formats, func(f string) bool {
-		return f != formatSeconds && f != formatMillis && f != formatRFC3339
+		return f != formatSeconds && f != formatMillis && f != formatRFC3339 && !hasOffset(f)
 	})
 }
 
@@ -29,7 +29,7 @@ func (t *timeGuess) local() bool {
 func dateOrders() [][]string {
 	return [][]string{
 		{"2006-1-2", "2006/1/2", "2006.1.2", "20060102", "2-Jan-2006", "2 Jan 2006", "Jan 2, 2006",
-			"2-Jan-06"},
+			"2-Jan-06", "Mon, 2 Jan 2006"},
 		{"2/1/2006", "2.1.2006", "2-1-2006", "2/1/06", "2.1.06"},
 		{"1/2/2006", "1.2.2006", "1-2-2006", "1/2/06", "1.2.06"},
 	}
@@ -37,7 +37,8 @@ func dateOrders() [][]string {
 
 // clocks are the layouts of times of day; the empty one is of a date alone.
 func clocks() []string {
-	return []string{" 15:04:05", " 15:04", " 3:04:05 PM", " 3:04 PM", " 15.04", ""}
+	return []string{" 15:04:05", " 15:04", " 3:04:05 PM", " 3:04 PM", " 15.04", " 15:04:05 GMT",
+		" 15:04:05 UTC", " 15:04:05 -0700", ""}
 }
 
 // findTimes finds start and end, their zones, and the layouts that fit both.

@@ -75,12 +75,18 @@ func (f *field) checkFormat(format string) (local bool, err error) {
 			`nor a layout: a layout writes the time "2006-01-02 15:04:05" in the order of the file`,
 			format)
 	}
-	offset := strings.Contains(format, "Z07") || strings.Contains(format, "-07")
+	offset := hasOffset(format)
 	if offset && own {
 		return false, errors.New("the layout has an offset, time_zone and zone_column must be " +
 			"left out")
 	}
 	return !offset, nil
+}
+
+// hasOffset tells whether the times of a layout have one: they write it, or the word for none.
+func hasOffset(layout string) bool {
+	return strings.Contains(layout, "Z07") || strings.Contains(layout, "-07") ||
+		strings.HasSuffix(layout, " GMT") || strings.HasSuffix(layout, " UTC")
 }
 
 // loadZone loads a zone by its IANA name. Local would be another one on every host.
@@ -201,7 +207,7 @@ func parseInstant(name, format, text string, zone *time.Location) (instant, erro
 	if err != nil {
 		return instant{}, fmt.Errorf("time %q is not like %q", text, format)
 	}
-	if strings.Contains(format, "Z07") || strings.Contains(format, "-07") {
+	if hasOffset(format) {
 		return instant{at: []chargestream.Millis{chargestream.MillisOf(wall)}}, nil
 	}
 	return shownAt(chargestream.MillisOf(wall), zone), nil

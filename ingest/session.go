@@ -17,6 +17,7 @@ type fact struct {
 	arrival  chargestream.Millis
 	duration chargestream.Millis // as the row tells it; zero where it does not
 	twice    bool                // a time of it was shown twice by the clocks
+	choices  []span              // what the session may be, where the row does not decide
 	skipped  bool                // a time of it was never shown
 }
 
@@ -48,7 +49,7 @@ func (m *sessionMap) fact(r *row) (*fact, error) {
 	if err := errors.Join(err, r.err); err != nil {
 		return nil, err
 	}
-	f.place(&start, &end)
+	f.choose(&start, &end)
 	f.arrival = arrival.first()
 	return f, nil
 }
@@ -79,10 +80,11 @@ func (f *field) instantOr(name string, r *row) (instant, error) {
 	return f.instant(name, r)
 }
 
-// place chooses the moments of a session whose times were shown twice by the clocks: those that fit
+// choose takes the moments of a session whose times were shown twice by the clocks: those that fit
 // the duration that is told, else the earlier ones, but for an end that would be before its start.
-// Without an end the duration tells it.
-func (f *fact) place(start, end *instant) {
+// Where other rows may tell more, the choices are kept for decide. Without an end the duration
+// tells it.
+func (f *fact) choose(start, end *instant) {
 	f.twice = len(start.at) > 1 || len(end.at) > 1
 	f.skipped = start.skipped || end.skipped
 	f.start.Time, f.end.Time = start.first(), end.first()
@@ -101,8 +103,38 @@ func (f *fact) place(start, end *instant) {
 			}
 		}
 	}
-	if last := end.at[len(end.at)-1]; f.end.Time < f.start.Time && best < 0 {
+	if best >= 0 {
+		return
+	}
+	if last := end.at[len(end.at)-1]; f.end.Time < f.start.Time {
 		f.end.Time = last
+	}
+	for _, from := range start.at {
+		for _, to := range end.at {
+			if from <= to {
+				f.choices = append(f.choices, span{from, to})
+			}
+		}
+	}
+	if len(f.choices) == 1 {
+		f.start.Time, f.end.Time, f.choices = f.choices[0].from, f.choices[0].to, nil
+	}
+}
+
+// decide chooses, of what a session may be, the first that overlaps the fewest other sessions of
+// its connector.
+func (f *fact) decide(others []span) {
+	least := -1
+	for _, c := range f.choices {
+		n := 0
+		for _, o := range others {
+			if c.from < o.to && o.from < c.to {
+				n++
+			}
+		}
+		if least < 0 || n < least {
+			least, f.start.Time, f.end.Time = n, c.from, c.to
+		}
 	}
 }
 

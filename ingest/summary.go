@@ -114,12 +114,16 @@ func (t *tally) add(f *fact) {
 	}
 	line := Line{Line: f.line, StationID: f.start.StationID, SessionID: f.start.SessionID,
 		Start: from, took: to - from, EnergyWh: f.wattHours(t)}
-	place := string(f.start.StationID) + "\x00" + string(f.start.ConnectorID)
-	t.connectors[place] = append(t.connectors[place], span{from, to})
+	t.connectors[f.place()] = append(t.connectors[f.place()], span{from, to})
 	t.sum.Longest = keep(t.sum.Longest, line, func(l *Line) int64 { return int64(l.took) })
 	t.sum.Largest = keep(t.sum.Largest, line, func(l *Line) int64 { return int64(l.EnergyWh) })
 	t.repeated(f, line.EnergyWh)
 	t.doubts(f, &line)
+}
+
+// place is the connector of a row.
+func (f *fact) place() string {
+	return string(f.start.StationID) + "\x00" + string(f.start.ConnectorID)
 }
 
 // wattHours is the energy of a row: what it tells, else what its registers do.
@@ -191,7 +195,7 @@ const (
 	doubtZero      = "sessions without energy, or with zero"
 	doubtDuration  = "sessions with another duration than their times; are the zones right?"
 	doubtTwice     = "sessions with a time that the clocks showed twice; the duration decided, " +
-		"or else the order of start and end"
+		"else the order of start and end, else the other sessions of the connector"
 	doubtSkipped = "sessions with a time that the clocks skipped; it was read as if they had " +
 		"not been set yet"
 )
