@@ -3,11 +3,11 @@ package codecs
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
+
+	"github.com/mailru/easyjson/jlexer"
 )
 
 // fieldsMax bounds the fields of one object.
@@ -20,10 +20,9 @@ type object struct {
 }
 
 type objectField struct {
-	name   string // as it was written
-	folded string
-	raw    []byte
-	used   bool
+	name string // as it was written
+	raw  []byte
+	used bool
 }
 
 // byteOrderMark begins the texts of some editors and spreadsheets.
@@ -42,32 +41,23 @@ func parseObject(value []byte, path string) (*object, error) {
 			Problem: kindOf(trimmed), Expected: takesObject,
 			Do: "send the fields by their names, in braces"}
 	}
-	decoder := json.NewDecoder(bytes.NewReader(value))
-	if _, err := decoder.Token(); err != nil {
-		return nil, errJSON(value, err)
+	if !json.Valid(trimmed) {
+		var whole json.RawMessage
+		return nil, errJSON(trimmed, json.Unmarshal(trimmed, &whole))
 	}
 	o := &object{path: path}
-	for decoder.More() {
-		name, err := decoder.Token()
-		if err != nil {
-			return nil, errJSON(value, err)
-		}
-		var raw json.RawMessage
-		if err := decoder.Decode(&raw); err != nil {
-			return nil, errJSON(value, err)
-		}
-		text, _ := name.(string)
+	l := jlexer.Lexer{Data: trimmed}
+	for l.Delim('{'); !l.IsDelim('}'); l.WantComma() {
+		name := string([]byte(l.UnsafeFieldName(false)))
+		l.WantColon()
 		if len(o.fields) == fieldsMax {
 			return nil, &Refusal{Value: "the object", Problem: "has more fields than are read",
 				Expected: fmt.Sprintf("at most %d are taken", fieldsMax), Do: "leave others out"}
 		}
-		o.fields = append(o.fields, objectField{name: text, folded: foldName(text), raw: raw})
+		o.fields = append(o.fields, objectField{name: name, raw: bytes.TrimSpace(l.Raw())})
 	}
-	if _, err := decoder.Token(); err != nil {
-		return nil, errJSON(value, err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errJSON(value, errors.New("something follows the object"))
+	if err := l.Error(); err != nil {
+		return nil, errJSON(trimmed, err)
 	}
 	if o.envelope() {
 		return nil, errEnvelope("the value", "value.converter.schemas.enable=false")
@@ -82,7 +72,7 @@ func (o *object) envelope() bool {
 
 func (o *object) has(name string) bool {
 	return slices.ContainsFunc(o.fields, func(f objectField) bool {
-		return f.folded == foldName(name) && string(f.raw) != "null"
+		return sameName(f.name, name) && string(f.raw) != "null"
 	})
 }
 
@@ -93,7 +83,7 @@ func (o *object) find(names ...string) ([]byte, error) {
 	var found *objectField
 	for i := range o.fields {
 		f := &o.fields[i]
-		if !slices.ContainsFunc(names, func(n string) bool { return foldName(n) == f.folded }) {
+		if !slices.ContainsFunc(names, func(n string) bool { return sameName(f.name, n) }) {
 			continue
 		}
 		f.used = true
@@ -119,6 +109,12 @@ func (o *object) find(names ...string) ([]byte, error) {
 func foldName(name string) string {
 	var buf [64]byte
 	return string(appendFolded(buf[:0], name))
+}
+
+// sameName reports whether two names are folded to the same.
+func sameName(a, b string) bool {
+	var left, right [64]byte
+	return string(appendFolded(left[:0], a)) == string(appendFolded(right[:0], b))
 }
 
 func appendFolded(buf []byte, name string) []byte {
@@ -147,7 +143,7 @@ func (o *object) unknown(known []string, hints map[string]string, near bool) []e
 		if f.used || strings.HasPrefix(strings.ToLower(f.name), ownPrefix) {
 			continue
 		}
-		do := hints[f.folded]
+		do := hints[foldName(f.name)]
 		if meant := Nearest(f.name, known); do == "" && meant != "" {
 			do = "did you mean " + meant + "?"
 		}
