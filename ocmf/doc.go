@@ -42,6 +42,10 @@
 //
 // The algorithm that a text names is not signed. So whether a curve can be checked is told by the
 // registry's key alone, and a text that names another curve than the key's is refused: else any
-// text could excuse itself from being checked. The standard library has secp256r1, secp384r1 and
-// secp521r1 (which Table 22 does not list); keys of other curves are Unsupported.
+// text could excuse itself from being checked. All curves of Table 22 are computed with, and
+// secp521r1. Where there is no key, or it lies on another curve, the signatures are Unverified or
+// Unsupported, and whoever bills by them must treat them as not checked.
+//
+// A text in hexadecimal or base64 is taken as the text inside; Value.Raw keeps what came. A register
+// may have any number of decimals: energy is the exact difference, rounded down to a mWh.
 package ocmf

@@ -2,6 +2,7 @@ package ocmf
 
 import (
 	"maps"
+	"math/big"
 	"slices"
 	"strings"
 )
@@ -111,21 +112,33 @@ func (s *session) difference(begin, end edge) (energy int64, ok bool) {
 	if slices.ContainsFunc(registers, behindCable) {
 		registers = slices.DeleteFunc(registers, func(r string) bool { return !behindCable(r) })
 	}
-	for i, register := range registers {
-		from, errFrom := begin.valid[register].Energy()
-		to, errTo := end.valid[register].Energy()
-		switch {
-		case errFrom != nil || errTo != nil:
-			return 0, false
-		case to < from:
-			s.problem("end %d mWh is below begin %d mWh", to, from)
-			return 0, false
-		case i > 0 && to-from != energy:
-			s.problem("registers %s and %s differ: %d and %d mWh", quote(registers[0]),
-				quote(register), energy, to-from)
+	var first *big.Rat
+	for _, register := range registers {
+		from, errFrom := begin.valid[register].exact()
+		to, errTo := end.valid[register].exact()
+		if errFrom != nil || errTo != nil {
 			return 0, false
 		}
-		energy = to - from
+		rose := new(big.Rat).Sub(to, from)
+		switch {
+		case rose.Sign() < 0:
+			s.problem("end %s Wh is below begin %s Wh", wattHours(to), wattHours(from))
+			return 0, false
+		case first != nil && rose.Cmp(first) != 0:
+			s.problem("registers %s and %s differ: %s and %s Wh", quote(registers[0]),
+				quote(register), wattHours(first), wattHours(rose))
+			return 0, false
+		}
+		first = rose
 	}
-	return energy, len(registers) > 0
+	if first == nil {
+		return 0, false
+	}
+	return whole(first), true
+}
+
+// wattHours shows mWh as Wh, with the decimals that it takes, up to nine.
+func wattHours(mWh *big.Rat) string {
+	text := new(big.Rat).Quo(mWh, big.NewRat(1000, 1)).FloatString(9)
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }

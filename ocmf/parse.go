@@ -45,7 +45,7 @@ func Parse(text string) (*Value, error) {
 	if !utf8.ValidString(text) {
 		return nil, refuse("text", "no UTF-8")
 	}
-	rest, ok := strings.CutPrefix(text, header)
+	rest, ok := strings.CutPrefix(unwrap(text), header)
 	if !ok {
 		return nil, refuse("text", "begins with %s, not with %s", quote(text), header)
 	}
@@ -72,6 +72,24 @@ func Parse(text string) (*Value, error) {
 		return nil, err
 	}
 	return v, nil
+}
+
+// unwrap undoes hexadecimal or base64 around a text, which some stations put there. What is neither,
+// or hides no text of the format, is left as it is.
+func unwrap(text string) string {
+	bare := strings.Trim(text, jsonSpace)
+	if strings.HasPrefix(bare, header) {
+		return bare
+	}
+	packed := strings.Join(strings.Fields(bare), "")
+	inner, err := hex.DecodeString(packed)
+	if err != nil {
+		inner, _ = fromBase64(packed)
+	}
+	if inside := string(inner); strings.HasPrefix(inside, header) && utf8.Valid(inner) {
+		return inside
+	}
+	return text
 }
 
 // cutObject cuts a text behind the JSON object that it begins with, and the white space around

@@ -13,7 +13,7 @@ const ProblemsMax = 16
 // Meter is what the registry knows of the meter of a connector.
 type Meter struct {
 	Serial    string // empty: not known, and not compared
-	PublicKey string // hexadecimal DER SubjectPublicKeyInfo; empty: not known, and not checked
+	PublicKey string // in one of KeyForms; empty: not known, and nothing is verified
 }
 
 // Result is what the signed values of a session say together. It depends on the set of texts
@@ -99,21 +99,21 @@ func (s *session) accept(texts []string, registered string) {
 		}
 		s.result.Verified = Unsupported
 	}
-	if key.key != nil {
+	if key.curve != nil {
 		s.result.Verified = Verified
 	}
 	for _, text := range texts {
 		v, err := Parse(text)
 		if err != nil {
 			s.problem("unreadable: %s", strings.TrimPrefix(err.Error(), ErrOCMF.Error()+": "))
-		} else if key.key != nil {
+		} else if key.curve != nil {
 			if err = key.verify(v); err != nil {
 				s.problem("signature of %v refused: %v", v.Page, err)
 			}
 		}
 		if err == nil {
 			s.values = append(s.values, v)
-		} else if key.key != nil {
+		} else if key.curve != nil {
 			s.result.Verified = Refused
 		}
 	}

@@ -154,9 +154,11 @@ func energyCases() []sessionCase {
 	all := func(readings ...string) []string { return []string{payload("T1", readings...)} }
 	return []sessionCase{
 		{"backwards", two(begin(), reading(endAt, "E", "10.499")), "",
-			"BE; end 10499000 mWh is below begin 10500000 mWh"},
-		{"too many decimals", two(begin(), reading(endAt, "E", "12.7500001")), "",
-			`B; value "12.7500001" kWh of the end`},
+			"BE; end 10499 Wh is below begin 10500 Wh"},
+		{"more decimals than a mWh", two(begin(), reading(endAt, "E", "12.7500001")), "",
+			"BE 2250000"},
+		{"a part of a mWh backwards", two(begin(), reading(endAt, "E", "10.4999999")), "",
+			"BE; end 10499.9999 Wh is below begin 10500 Wh"},
 		{"no value", two(begin(`"RV":null`), end()), "", `E; value "" kWh of the begin`},
 		{"unit of the end", two(begin(), end(`"RU":"kvarh"`)), "",
 			`B; register "1-b:1.8.0" in unit "kvarh" of the end: no delivered energy`},
@@ -183,7 +185,7 @@ func energyCases() []sessionCase {
 			end(`"RI":"1-0:98.8.0"`, `"RV":2.250`)), "", "BE 2250000"},
 		{"registers differ", all(begin(), begin(`"RI":"1-0:98.8.0"`, `"RV":0`), end(),
 			end(`"RI":"1-0:98.8.0"`, `"RV":2.251`)), "",
-			`BE; registers "1-0:98.8.0" and "1-b:1.8.0" differ: 2251000 and 2250000 mWh`},
+			`BE; registers "1-0:98.8.0" and "1-b:1.8.0" differ: 2251 and 2250 Wh`},
 		{"behind the cable", all(begin(`"RI":"01-00:B2.08.00*FF"`),
 			begin(`"RI":"01-00:B3.08.00*FF"`), end(`"RI":"01-00:B2.08.00*FF"`),
 			end(`"RI":"01-00:B3.08.00*FF"`, `"RV":12.5`)), "", "BE 2000000"},

@@ -51,11 +51,11 @@ func PublicKey(key *ecdsa.PublicKey) (string, error) {
 	return hex.EncodeToString(der), nil
 }
 
-func curveOf(of elliptic.Curve) (curve, error) {
+func curveOf(of elliptic.Curve) (*curve, error) {
 	for _, c := range curves() {
-		if of == c.curve {
+		if of == c.standard {
 			return c, nil
 		}
 	}
-	return curve{}, errors.New("key of a curve that is not checked")
+	return nil, errors.New("key of a curve that is not checked")
 }

@@ -2,6 +2,7 @@ package ocmf
 
 import (
 	"fmt"
+	"math/big"
 	"strconv"
 	"strings"
 
@@ -76,22 +77,34 @@ func (s Sync) String() string {
 	return "unknown"
 }
 
-// digitsMax is the length of the largest register in mWh: a million GWh have fifteen digits.
-const digitsMax = 15
+// energyMax bounds a register, in mWh: a million GWh.
+var energyMax = new(big.Rat).SetInt64(1_000_000_000_000_000)
 
-// Energy is the reading in mWh. It is never rounded: the error, which wraps ErrOCMF, says that
-// the value is no number, below zero, too large, or has more decimals than a mWh.
+// Energy is the reading in mWh, rounded down. The error, which wraps ErrOCMF, says that the value
+// is no number, below zero or too large.
 func (r *Reading) Energy() (int64, error) {
+	exact, err := r.exact()
+	if err != nil {
+		return 0, err
+	}
+	return whole(exact), nil
+}
+
+// exact is the reading in mWh, of which a register may tell any part.
+func (r *Reading) exact() (*big.Rat, error) {
 	decimals, ok := decimalsOf(r.Unit)
 	if !ok {
-		return 0, refuse("RU", "unit %s", quote(r.Unit))
+		return nil, refuse("RU", "unit %s", quote(r.Unit))
 	}
 	energy, ok := scale(r.Value, decimals)
 	if !ok {
-		return 0, refuse("RV", "value %s %s", quote(r.Value), r.Unit)
+		return nil, refuse("RV", "value %s %s", quote(r.Value), r.Unit)
 	}
 	return energy, nil
 }
+
+// whole is a number of zero or more, rounded down.
+func whole(n *big.Rat) int64 { return new(big.Int).Quo(n.Num(), n.Denom()).Int64() }
 
 // decimalsOf is how many decimals of a unit of energy are whole mWh.
 func decimalsOf(unit string) (int, bool) {
@@ -107,39 +120,31 @@ func decimalsOf(unit string) (int, bool) {
 // exponentMax bounds what a number is moved by.
 const exponentMax = 20
 
-// scale is a JSON number, without sign, times a power of ten, if that is a whole number.
-func scale(text string, decimals int) (int64, bool) {
+// scale is a JSON number, without sign, times a power of ten.
+func scale(text string, decimals int) (*big.Rat, bool) {
 	mantissa, exponent, exponential := strings.Cut(strings.ToLower(text), "e")
 	if exponential {
 		moved, err := strconv.Atoi(exponent)
 		if err != nil || moved < -exponentMax || moved > exponentMax {
-			return 0, false
+			return nil, false
 		}
 		decimals += moved
 	}
-	whole, fraction, _ := strings.Cut(mantissa, ".")
-	digits := whole + fraction
+	before, fraction, _ := strings.Cut(mantissa, ".")
+	digits := before + fraction
 	if digits == "" || strings.Trim(digits, "0123456789") != "" {
-		return 0, false
+		return nil, false
 	}
 	decimals -= len(fraction)
+	n, _ := new(big.Int).SetString(digits, 10) // they are digits
+	power := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(decimals, -decimals))), nil)
+	value := new(big.Rat).SetInt(n)
 	if decimals < 0 {
-		cut := max(0, len(digits)+decimals)
-		if strings.Trim(digits[cut:], "0") != "" {
-			return 0, false
-		}
-		digits = digits[:cut]
+		value.Quo(value, new(big.Rat).SetInt(power))
+	} else {
+		value.Mul(value, new(big.Rat).SetInt(power))
 	}
-	digits = strings.TrimLeft(digits, "0")
-	if digits == "" {
-		return 0, true
-	}
-	digits += strings.Repeat("0", max(0, decimals))
-	if len(digits) > digitsMax {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	return n, err == nil
+	return value, value.Cmp(energyMax) < 0
 }
 
 // quoteMax is how many bytes of a text are shown in an error.
