@@ -69,6 +69,9 @@ const (
 	HoldSignedMissing HoldReason = "signed_missing"
 	// HoldSignedInvalid: the signed values contradict themselves, each other or the registry.
 	HoldSignedInvalid HoldReason = "signed_invalid"
+	// HoldSignedUnverified: the station is calibrated, and its signatures cannot be verified: the
+	// registry has no public key, or one of a curve that is not known.
+	HoldSignedUnverified HoldReason = "signed_unverified"
 	// HoldSignedMismatch: the signed energy is not the billed energy.
 	HoldSignedMismatch HoldReason = "signed_mismatch"
 	// HoldCancelled: a decision said that the session is not billed.
@@ -91,8 +94,8 @@ func HoldReasons() []HoldReason {
 	return []HoldReason{HoldCancelled, HoldClockSkew, HoldConflict, HoldDuplicate, HoldEstimated,
 		HoldLifetimeRegister, HoldMeterRegression, HoldNegativeDuration, HoldNegativeEnergy,
 		HoldNoEnergy, HoldNoTariff, HoldOverPower, HoldOverlap, HoldNotEnded, HoldSignedInvalid,
-		HoldSignedMismatch, HoldSignedMissing, HoldNoStart, HoldUnitMismatch, HoldUnknownUser,
-		HoldTariffUnsupported, HoldVATUnknown}
+		HoldSignedMismatch, HoldSignedMissing, HoldSignedUnverified, HoldNoStart, HoldUnitMismatch,
+		HoldUnknownUser, HoldTariffUnsupported, HoldVATUnknown}
 }
 
 // Invoice is a record of the invoices topic. Money is written as decimal text in the currency's

@@ -182,6 +182,10 @@ func (m *meter) sampledEnergy() (chargestream.WattHours, chargestream.Watts) {
 	return chargestream.WattHours(least / minutesOfHour), peak
 }
 
+// CheckKey tells what is wrong with the public key of a connector's meter; nil for one that can be
+// read.
+func CheckKey(text string) error { return ocmf.CheckKey(text) }
+
 // signedDoubts are about the signed values of a session that ended, where the law asks for them.
 func (k *known) signedDoubts(r *reasons, connector *chargestream.ConnectorInfo,
 	e energy) {
@@ -197,6 +201,14 @@ func (k *known) signedDoubts(r *reasons, connector *chargestream.ConnectorInfo,
 	r.add(len(result.Problems) > 0, chargestream.HoldSignedInvalid, func(v chargestream.Evidence) {
 		v["problems"] = result.Problems
 	})
+	unverified := result.Verified == ocmf.Unverified || result.Verified == ocmf.Unsupported
+	r.add(unverified && len(k.signed) > 0, chargestream.HoldSignedUnverified,
+		func(v chargestream.Evidence) {
+			v["connector_id"], v["public_key"] = string(connector.ConnectorID), "none"
+			if result.Verified == ocmf.Unsupported {
+				v["public_key"] = "unknown curve"
+			}
+		})
 	const rounding = 2 * milli // a Wh at the begin and one at the end
 	apart := result.Energy - int64(e.total)*milli
 	r.add(e.known && both && len(result.Problems) == 0 && (apart > rounding || apart < -rounding),

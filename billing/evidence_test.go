@@ -147,6 +147,9 @@ func termsEvidence() []held {
 		{chargestream.HoldSignedMismatch, func(s *charging) {
 			s.sign(signed("T1", "B", "1.000"), signed("T2", "E", "9.000"))
 		}, calibrated, `{"energy_wh":7000,"signed_energy_mwh":8000000}`},
+		{chargestream.HoldSignedUnverified, func(s *charging) {
+			s.sign(signed("T1", "B", "1.000"))
+		}, calibrated, `{"connector_id":"1","public_key":"none"}`},
 	}
 }
 

@@ -77,6 +77,8 @@ func holdTexts() map[chargestream.HoldReason]string {
 			"not signed.",
 		chargestream.HoldSignedInvalid: "The signed meter values contradict themselves, each " +
 			"other or the registry.",
+		chargestream.HoldSignedUnverified: "The meter is calibrated, and its signatures cannot " +
+			"be verified.",
 		chargestream.HoldSignedMismatch: "The signed energy is not the billed energy.",
 		chargestream.HoldCancelled:      "An operator decided that the session is not billed.",
 	}
@@ -120,6 +122,7 @@ func holdSentences() map[chargestream.HoldReason]func(*proof) string {
 		chargestream.HoldTariffUnsupported: (*proof).unsupported,
 		chargestream.HoldVATUnknown:        (*proof).noVAT,
 		chargestream.HoldSignedMissing:     (*proof).unsigned,
+		chargestream.HoldSignedUnverified:  (*proof).unverified,
 		chargestream.HoldSignedInvalid: func(p *proof) string {
 			return joined(p.list("problems")...)
 		},
@@ -320,6 +323,16 @@ func (p *proof) unsigned() string {
 		return "the end is signed, the begin is not"
 	}
 	return "neither the begin nor the end is signed"
+}
+
+func (p *proof) unverified() string {
+	connector := p.text("connector_id")
+	if p.text("public_key") == "none" {
+		return fmt.Sprintf("the registry has no public_key for connector %s, so nothing shows "+
+			"that the meter signed the values", connector)
+	}
+	return fmt.Sprintf("the public_key of connector %s in the registry lies on a curve that is "+
+		"not known, so nothing shows that the meter signed the values", connector)
 }
 
 // joined joins the parts of a sentence that are not empty.

@@ -97,6 +97,8 @@ func holds() []chargestream.Hold {
 			"energy_wh": int64(20_450), "signed_energy_mwh": int64(20_447_812)}},
 		{Reason: chargestream.HoldSignedMissing, Evidence: chargestream.Evidence{
 			"signed_begin": true, "signed_end": false}},
+		{Reason: chargestream.HoldSignedUnverified, Evidence: chargestream.Evidence{
+			"connector_id": "2", "public_key": "unknown curve"}},
 		{Reason: chargestream.HoldNoStart, Evidence: chargestream.Evidence{"end_time": noon}},
 		{Reason: chargestream.HoldUnitMismatch, Evidence: chargestream.Evidence{
 			"energy_wh": int64(48), "sampled_at_least_wh": int64(20_000), "peak_w": int64(950),
@@ -182,6 +184,9 @@ func TestHoldsWithLessEvidence(t *testing.T) {
 				"overlap_to": noon + chargestream.Quarter}},
 		"neither the begin nor the end is signed": {Reason: chargestream.HoldSignedMissing,
 			Evidence: chargestream.Evidence{"signed_begin": false, "signed_end": false}},
+		"the registry has no public_key for connector 1, so nothing shows that the meter signed " +
+			"the values": {Reason: chargestream.HoldSignedUnverified,
+			Evidence: chargestream.Evidence{"connector_id": "1", "public_key": "none"}},
 		"the end is signed, the begin is not": {Reason: chargestream.HoldSignedMissing,
 			Evidence: chargestream.Evidence{"signed_begin": false, "signed_end": true}},
 	} {

@@ -46,6 +46,6 @@
 // secp521r1. Where there is no key, or it lies on another curve, the signatures are Unverified or
 // Unsupported, and whoever bills by them must treat them as not checked.
 //
-// A text in hexadecimal or base64 is taken as the text inside; Value.Raw keeps what came. A register
-// may have any number of decimals: energy is the exact difference, rounded down to a mWh.
+// A text in hexadecimal or base64 is taken as the text inside; Value.Raw keeps what came. A
+// register may have any number of decimals: energy is the exact difference, rounded down to a mWh.
 package ocmf

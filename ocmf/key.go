@@ -32,8 +32,8 @@ type publicKey struct {
 	point affine
 }
 
-// KeyForms are the forms in which a public key is taken, for messages.
-const KeyForms = "a SubjectPublicKeyInfo in hexadecimal, base64 or PEM, or the point " +
+// keyForms are the forms in which a public key is taken, for messages.
+const keyForms = "a SubjectPublicKeyInfo in hexadecimal, base64 or PEM, or the point " +
 	"(X and Y, with or without the octet 04 before them) in hexadecimal or base64"
 
 // CheckKey tells what is wrong with a public key of the registry; nil for a key that can be read,
@@ -94,7 +94,7 @@ func keyBytes(text string) ([]byte, error) {
 	if data, ok := fromBase64(packed); ok {
 		return data, nil
 	}
-	return nil, fmt.Errorf("public key: %s is not %s", quote(text), KeyForms)
+	return nil, fmt.Errorf("public key: %s is not %s", quote(text), keyForms)
 }
 
 // fromBase64 decodes base64, of either alphabet, padded or not; false for what is none, or empty.

@@ -74,8 +74,8 @@ func Parse(text string) (*Value, error) {
 	return v, nil
 }
 
-// unwrap undoes hexadecimal or base64 around a text, which some stations put there. What is neither,
-// or hides no text of the format, is left as it is.
+// unwrap undoes hexadecimal or base64 around a text, which some stations put there. What is
+// neither, or hides no text of the format, is left as it is.
 func unwrap(text string) string {
 	bare := strings.Trim(text, jsonSpace)
 	if strings.HasPrefix(bare, header) {

@@ -13,7 +13,7 @@ const ProblemsMax = 16
 // Meter is what the registry knows of the meter of a connector.
 type Meter struct {
 	Serial    string // empty: not known, and not compared
-	PublicKey string // in one of KeyForms; empty: not known, and nothing is verified
+	PublicKey string // in a form that CheckKey takes; empty: not known, and nothing is verified
 }
 
 // Result is what the signed values of a session say together. It depends on the set of texts

@@ -32,7 +32,7 @@ var (
 func TestBillsByOracle(t *testing.T) {
 	documents, issued, corrected := 0, 0, 0
 	for seed := *oracleSeed; seed < *oracleSeed+*oracleSeeds; seed++ {
-		f := oracle.RandomFacts(seed)
+		f := signedFacts(t, seed)
 		want, alarms := oracle.Story(f)
 		o := tell(t, &f, nil)
 		got, err := o.documents()
@@ -67,7 +67,7 @@ func TestBillsByOracle(t *testing.T) {
 // the way hangs on that order; what is live in the end does not.
 func TestBillsInAnyOrderByOracle(t *testing.T) {
 	for seed := *oracleSeed; seed < *oracleSeed+*oracleSeeds/2+1; seed++ {
-		f := oracle.RandomFacts(seed)
+		f := signedFacts(t, seed)
 		want := oracle.History(f)
 		got, err := tell(t, &f, rand.New(rand.NewPCG(seed, 4))).documents()
 		if err != nil {
@@ -233,11 +233,17 @@ func referenceOf(t *testing.T, f *oracle.Facts) []told {
 		for id := range r.ConnectorSerial {
 			connectors[id] = true
 		}
+		for id := range r.ConnectorKey {
+			connectors[id] = true
+		}
 		for _, id := range slices.Sorted(maps.Keys(connectors)) {
 			info.Connectors = append(info.Connectors, chargestream.ConnectorInfo{
 				ConnectorID: chargestream.ConnectorID(id),
 				MaxPower:    chargestream.Watts(r.ConnectorPower[id]),
 				Calibrated:  r.ConnectorCalib[id], MeterSerial: r.ConnectorSerial[id]})
+			if r.ConnectorKey[id] {
+				info.Connectors[len(info.Connectors)-1].PublicKey = factsKey(t).registered
+			}
 		}
 		list = append(list, told{topics.Stations, f.Station, jsonOf(t, info), r.ArrivalMs})
 	}

@@ -28,7 +28,8 @@ import (
 //
 //	day DATE
 //	empty                                  no registry and no tariff but what the script tells
-//	station ID [zone=] [tariff=] [rating=W] [max=W] [calibrated=yes] [serial=] [arrives=]
+//	station ID [zone=] [tariff=] [rating=W] [max=W] [calibrated=yes] [serial=]
+//	        [key=] [arrives=]                  the public key, none, or the one that signs
 //	tariff ID VALID-FROM CURRENCY TERM...  a version more of a tariff
 //	edit ID VALID-FROM CURRENCY TERM...    a tariff with this version only, in place of the old
 //	start SESSION USER CONNECTOR TIME [meter=WH] [signed=...] [at=STATION]

@@ -239,11 +239,15 @@ func (o *oddity) station(w *oddityWords) error {
 		), TariffID: chargestream.TariffID(w.or("tariff", "t"))}
 	o.known = o.known || info.StationID == oddityStation
 	calibrated, serial := w.or("calibrated", "") != "", w.or("serial", "")
+	key := w.or("key", o.keys.registered)
+	if key == "none" {
+		key = ""
+	}
 	for _, id := range []chargestream.ConnectorID{"1", "2"} {
 		c := chargestream.ConnectorInfo{ConnectorID: id, MaxPower: chargestream.Watts(rating),
 			Calibrated: calibrated, MeterSerial: serial}
 		if calibrated {
-			c.PublicKey = o.keys.registered
+			c.PublicKey = key
 		}
 		info.Connectors = append(info.Connectors, c)
 	}

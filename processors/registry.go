@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chargestream"
+	"chargestream/billing"
 	"chargestream/codecs"
 	"chargestream/engine"
 	"chargestream/tables"
@@ -134,6 +135,18 @@ func checkRegistry(info *chargestream.StationInfo, zone func(string) *time.Locat
 		return &codecs.Refusal{Field: "time_zone", Value: codecs.Quoted(info.TimeZone),
 			Problem: "is no IANA name", Expected: "a name such as Europe/Paris is taken",
 			Do: "look it up in the list of IANA time zones"}
+	}
+	for i := range info.Connectors {
+		key := info.Connectors[i].PublicKey
+		if key == "" {
+			continue
+		}
+		if err := billing.CheckKey(key); err != nil {
+			return &codecs.Refusal{Field: fmt.Sprintf("connectors[%d].public_key", i),
+				Value: codecs.Quoted(key), Problem: fmt.Sprintf("is no public key (%v)", err),
+				Expected: "a key in hexadecimal, base64 or PEM is taken",
+				Do:       "copy the key as the maker of the meter publishes it"}
+		}
 	}
 	return nil
 }

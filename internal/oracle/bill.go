@@ -84,6 +84,9 @@ type RegistryFact struct {
 	ConnectorCalib map[string]bool
 	// ConnectorSerial are the meters that signed values must be of.
 	ConnectorSerial map[string]string
+	// ConnectorKey tells which have a public key. All signatures are then of that key; without one
+	// they cannot be verified.
+	ConnectorKey map[string]bool
 }
 
 // TariffFact is one record of a tariff: all its versions, as they were known at the arrival.
@@ -184,6 +187,7 @@ const (
 	HoldSignedMissing     = "signed_missing"
 	HoldSignedInvalid     = "signed_invalid"
 	HoldSignedMismatch    = "signed_mismatch"
+	HoldSignedUnverified  = "signed_unverified"
 	HoldCancelled         = "cancelled"
 )
 

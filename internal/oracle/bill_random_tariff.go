@@ -27,6 +27,9 @@ func (d *draw) reference() {
 	if entry.Calibrated = d.chance(8); entry.Calibrated && d.chance(50) {
 		entry.ConnectorSerial = map[string]string{"1": "M-1"}
 	}
+	if entry.Calibrated && d.chance(75) {
+		entry.ConnectorKey = map[string]bool{"1": true}
+	}
 	entry.ArrivalMs = d.startMs - dayMs - d.rng.Int64N(dayMs)
 	if d.chance(8) {
 		entry.ArrivalMs = d.referenceLate()

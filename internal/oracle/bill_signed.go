@@ -56,7 +56,8 @@ func (s *story) signedData(v sheet) []string {
 
 // signedReasons judges the signed values of a calibrated connector; of another one nothing is said.
 // A begin or an end that is not marked as such, cannot be read or has not a good status is missing.
-// Signatures are not verified: facts have no key. What contradicts itself mismatches nothing.
+// Signed values of a connector without a key cannot be verified, which is said beside all else.
+// What contradicts itself mismatches nothing.
 func (s *story) signedReasons(v sheet) []string {
 	connector := s.connectorOf(v)
 	e := v.terms.entry
@@ -101,6 +102,9 @@ func (s *story) signedReasons(v sheet) []string {
 		reasons = append(reasons, HoldSignedMissing)
 	case valid && v.energy.known && mismatch(readings[first].wh, readings[last].wh, v.energy.wh):
 		reasons = append(reasons, HoldSignedMismatch)
+	}
+	if !e.ConnectorKey[connector] && len(s.signedData(v)) > 0 {
+		reasons = append(reasons, HoldSignedUnverified)
 	}
 	if !valid {
 		reasons = append(reasons, HoldSignedInvalid)
