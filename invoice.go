@@ -61,6 +61,8 @@ const (
 	HoldOverPower HoldReason = "over_power"
 	// HoldLifetimeRegister: a register of the meter's whole life was told as that of the session.
 	HoldLifetimeRegister HoldReason = "lifetime_register"
+	// HoldEnergyMismatch: the energy that the end reported is not that of the registers.
+	HoldEnergyMismatch HoldReason = "energy_mismatch"
 	// HoldUnknownUser: nobody is named who could pay.
 	HoldUnknownUser HoldReason = "unknown_user"
 	// HoldVATUnknown: a price tells no VAT, which is not the same as 0 %.
@@ -91,11 +93,12 @@ type Evidence map[string]any
 
 // HoldReasons are all reasons to hold an invoice, in alphabetical order.
 func HoldReasons() []HoldReason {
-	return []HoldReason{HoldCancelled, HoldClockSkew, HoldConflict, HoldDuplicate, HoldEstimated,
-		HoldLifetimeRegister, HoldMeterRegression, HoldNegativeDuration, HoldNegativeEnergy,
-		HoldNoEnergy, HoldNoTariff, HoldOverPower, HoldOverlap, HoldNotEnded, HoldSignedInvalid,
-		HoldSignedMismatch, HoldSignedMissing, HoldSignedUnverified, HoldNoStart, HoldUnitMismatch,
-		HoldUnknownUser, HoldTariffUnsupported, HoldVATUnknown}
+	return []HoldReason{HoldCancelled, HoldClockSkew, HoldConflict, HoldDuplicate,
+		HoldEnergyMismatch, HoldEstimated, HoldLifetimeRegister, HoldMeterRegression,
+		HoldNegativeDuration, HoldNegativeEnergy, HoldNoEnergy, HoldNoTariff, HoldOverPower,
+		HoldOverlap, HoldNotEnded, HoldSignedInvalid, HoldSignedMismatch, HoldSignedMissing,
+		HoldSignedUnverified, HoldNoStart, HoldUnitMismatch, HoldUnknownUser,
+		HoldTariffUnsupported, HoldVATUnknown}
 }
 
 // Invoice is a record of the invoices topic. Money is written as decimal text in the currency's

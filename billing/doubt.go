@@ -106,9 +106,6 @@ func (k *known) energyDoubts(r *reasons, e energy) {
 	}
 	length := max(k.end.At-k.start.At, 0)
 	rating := k.meter.rating
-	if rating <= 0 {
-		rating = chargestream.PowerLimit
-	}
 	limit := deliverable(rating, length)
 	r.add(!e.known, chargestream.HoldNoEnergy, k.registers)
 	r.add(e.negative, chargestream.HoldNegativeEnergy, k.registers)
@@ -118,6 +115,10 @@ func (k *known) energyDoubts(r *reasons, e energy) {
 			v["fell_from_wh"], v["fell_to_wh"] = int64(e.fellFrom), int64(e.fellTo)
 			v["fell_at"] = e.fellAt
 		}
+	})
+	r.add(e.contradicted, chargestream.HoldEnergyMismatch, func(v chargestream.Evidence) {
+		k.registers(v)
+		v["measured_wh"] = int64(e.measured)
 	})
 	r.add(e.lifetime, chargestream.HoldLifetimeRegister, k.registers)
 	r.add(e.sampled, chargestream.HoldEstimated, k.registers)
@@ -145,7 +146,7 @@ func (k *known) registers(e chargestream.Evidence) {
 	if k.end != nil && k.end.Energy != nil {
 		e["reported_energy_wh"] = int64(*k.end.Energy)
 	}
-	if list := k.meter.readings(); len(list) > 0 {
+	if list := k.meter.readings().all; len(list) > 0 {
 		first, last := list[0], list[len(list)-1]
 		e["first_sample_wh"], e["first_sample_at"] = int64(first.Energy), first.At
 		e["last_sample_wh"], e["last_sample_at"] = int64(last.Energy), last.At

@@ -98,6 +98,10 @@ func energyEvidence() []held {
 		{chargestream.HoldLifetimeRegister, func(s *charging) {
 			s.start.Meter, s.end.Energy, s.end.Meter = wh(1000), wh(9000), wh(9000)
 		}, nil, `{"meter_start_wh":1000,"meter_stop_wh":9000,"reported_energy_wh":9000}`},
+		{chargestream.HoldEnergyMismatch, func(s *charging) {
+			s.start.Meter, s.end.Energy, s.end.Meter = wh(1000), wh(0), wh(9000)
+		}, nil, `{"measured_wh":8000,"meter_start_wh":1000,"meter_stop_wh":9000,` +
+			`"reported_energy_wh":0}`},
 		{chargestream.HoldMeterRegression, func(s *charging) {
 			s.start.Meter, s.end.Energy, s.end.Meter = wh(1000), nil, wh(900)
 			s.sampled(reading{10, 2000, -1}, reading{20, 150, -1})

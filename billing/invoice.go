@@ -20,7 +20,7 @@ func (b *biller) invoice(k *known) (chargestream.Invoice, *reasons, error) {
 		StationID: b.Station, Lines: []chargestream.InvoiceLine{},
 		Decisions: slices.Clone(b.applied), SignedData: k.signed}
 	connector := b.head(&v, k)
-	k.meter.rating = cmp.Or(max(connector.MaxPower, 0), chargestream.PowerLimit)
+	k.meter.rating = cmp.Or(max(connector.MaxPower, 0), chargestream.RatingOf(connector.Type))
 	e := k.meter.energy()
 	if b.correction.Energy != nil {
 		e = energy{total: *b.correction.Energy, known: true, base: e.base, decided: true}

@@ -87,7 +87,7 @@ func (b *biller) knownAt(
 		return nil, err
 	}
 	k.correct(corrected)
-	k.meter = meter{start: k.start, end: k.end}
+	k.meter = meter{start: k.start, end: k.end, rating: chargestream.UnknownRating}
 	if k.end == nil { // without one nothing depends on what was measured
 		return k, nil
 	}
@@ -161,6 +161,8 @@ func (b *biller) readHours(k *known) error {
 			b.addOverlaps(k, &own, h)
 		}
 	}
+	k.meter.addMarks(k.inEffect(b.Row.Quarters), true)
+	k.meter.addMarks(k.inEffect(unnamed), false)
 	k.addSamples(b.Row.Quarters, unnamed)
 	return nil
 }
@@ -190,6 +192,13 @@ func (k *known) addSamples(named, unnamed []tables.Quarter) {
 		}
 		k.meter.samples = append(k.meter.samples, q)
 	}
+}
+
+// inEffect are the envelopes of a list that are known.
+func (k *known) inEffect(list []tables.Quarter) []tables.Quarter {
+	return slices.DeleteFunc(slices.Clone(list), func(q tables.Quarter) bool {
+		return q.Late > k.at
+	})
 }
 
 // during are the quarter hours that are known and that the session was in.

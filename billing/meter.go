@@ -16,8 +16,15 @@ type meter struct {
 	end   *tables.End   // nil where none is known
 	// samples are the envelopes of the session's quarter hours, by Start, each once.
 	samples []tables.Quarter
-	// rating is the most that the connector delivers; zero: whatever is told is believed.
+	// marks are the readings of the begin and the end, by time.
+	marks []mark
+	// before is the last reading that names the session and lies up to edgeSpan before it; nil for
+	// none.
+	before *tables.Reading
+	// rating is the most that the connector delivers.
 	rating chargestream.Watts
+
+	course *course // as far as it was worked out
 }
 
 // energy is how much a session delivered, and how that is known.
@@ -29,8 +36,11 @@ type energy struct {
 	negative  bool // the register at the end is below the one at the start
 	regressed bool // the register fell and did not come back
 	lifetime  bool // a register of the meter's life was told as that of the session
-	glitch    bool // the register fell and came back
-	decided   bool // by a person
+	// contradicted: the energy told is not that of the registers, which is measured.
+	contradicted bool
+	measured     chargestream.WattHours
+	glitch       bool // the register fell and came back
+	decided      bool // by a person
 	// fellFrom, fellTo and fellAt are the last fall of the register.
 	fellFrom, fellTo chargestream.WattHours
 	fellAt           chargestream.Millis
@@ -40,21 +50,30 @@ type energy struct {
 
 // meterOf is what is known of a session's energy by all that its own row holds.
 func meterOf(s *tables.Session) *meter {
-	m := &meter{samples: joinQuarters(s.Quarters)}
+	m := &meter{rating: chargestream.UnknownRating}
 	if len(s.Starts) > 0 {
 		m.start = &s.Starts[0]
 	}
 	if len(s.Ends) > 0 {
 		m.end = &s.Ends[0]
 	}
+	m.addMarks(s.Quarters, true)
+	m.samples = joinQuarters(s.Quarters)
 	return m
 }
 
-// joinQuarters merges the envelopes of the same quarter hour.
+// joinQuarters merges the envelopes of the same quarter hour. The register of the begin and the end
+// is left out: it is in the marks.
 func joinQuarters(lists ...[]tables.Quarter) []tables.Quarter {
 	all := slices.Concat(lists...)
 	for i := range all {
-		all[i].Late, all[i].Named = 0, false
+		q := &all[i]
+		if q.Context != tables.ContextSample {
+			*q = tables.Quarter{Start: q.Start, From: q.From, Peak: q.Peak, Low: q.Low,
+				CurrentLow: q.CurrentLow, CurrentPeak: q.CurrentPeak, Sampled: q.Sampled,
+				Charging: q.Charging}
+		}
+		q.Late, q.Named = 0, false
 	}
 	slices.SortStableFunc(
 		all,
@@ -82,104 +101,65 @@ func (m *meter) holds(q *tables.Quarter) bool {
 		q.Start+chargestream.Quarter <= m.end.At
 }
 
-// readings are those of the samples within the session, by time.
-func (m *meter) readings() []tables.Reading {
-	var list []tables.Reading
-	for i := range m.samples {
-		list = m.readingsOf(list, &m.samples[i])
-	}
-	return list
-}
-
-// readingsOf adds the readings of a quarter hour. Where the session began or ended in it, they are
-// the first of its minutes: what is measured after the end must not change which was the last.
-func (m *meter) readingsOf(list []tables.Reading, q *tables.Quarter) []tables.Reading {
-	if !q.HasEnergy() {
-		return list
-	}
-	if !m.holds(q) {
-		for _, r := range q.Minutes {
-			if m.within(r) {
-				list = append(list, r)
-			}
-		}
-		over := m.end != nil && q.Start+chargestream.Quarter <= m.end.At
-		if over && m.within(q.Last) && (len(list) == 0 || list[len(list)-1] != q.Last) {
-			list = append(list, q.Last)
-		}
-		return list
-	}
-	list = append(list, q.First)
-	if q.RanBackwards() {
-		// Where in the quarter hour it fell is not known; that it fell is.
-		list = append(list, tables.Reading{At: q.First.At, Energy: q.Max},
-			tables.Reading{At: q.Last.At, Energy: q.Min})
-	}
-	if q.Last != q.First {
-		list = append(list, q.Last)
-	}
-	return list
-}
-
 // energy is what the session delivered (docs/decisions/0010, Energy).
 func (m *meter) energy() energy {
 	e := m.registers()
 	if m.end == nil || m.end.Energy == nil {
 		return e
 	}
-	told := *m.end.Energy
-	if m.end.Meter != nil && *m.end.Meter == told && m.start != nil && m.start.Meter != nil &&
-		*m.start.Meter > 0 {
-		e.lifetime, e.estimated = true, true
+	told, c := *m.end.Energy, m.readings()
+	if m.end.Meter != nil && *m.end.Meter == told &&
+		(e.lifetime || c.start != nil && *c.start > 0) {
+		e.lifetime, e.estimated = true, e.known
 		return e
 	}
+	exact := c.start != nil && c.end != nil && !e.lifetime
+	e.contradicted = e.known && !e.regressed && !e.negative && contradicts(told, e.total, exact)
+	e.measured = e.total
 	e.regressed = e.regressed || e.negative // the registers contradict what was told
 	e.total, e.known, e.negative = max(told, 0), true, told < 0
 	e.estimated, e.sampled, e.lifetime = false, false, false
 	return e
 }
 
+// What may be between an energy told and that of the registers: rounding, and a part of it for
+// losses in cable and converter.
+const (
+	roundingMax chargestream.WattHours = 100
+	lossPercent chargestream.WattHours = 2
+)
+
+// contradicts reports whether an energy told is not the measured one. Where start or end is that of
+// a sample, so much was delivered at least.
+func contradicts(told, measured chargestream.WattHours, exact bool) bool {
+	allowed := max(roundingMax, max(told, measured)/100*lossPercent+
+		max(told, measured)%100*lossPercent/100)
+	return measured-told > allowed || exact && told-measured > allowed
+}
+
 // registers is the energy by the registers alone.
 func (m *meter) registers() energy {
-	list := m.readings()
+	c := m.readings()
+	points := c.points(m)
 	var e energy
-	var first, last *chargestream.WattHours
-	if m.start != nil {
-		first = m.start.Meter
-	}
-	if m.end != nil {
-		last = m.end.Meter
-	}
-	if len(list) > 0 {
-		if first != nil && *first == 0 && m.implausible(list[0]) {
-			e.lifetime, first = true, nil
-		}
-		if first != nil && relative(*first, list) {
-			list = nil // samples that count from the session's start say nothing of the register
-		}
-	}
-	sampled := first == nil && last == nil && len(list) > 0
-	e.sampled = sampled && !e.lifetime
-	if first == nil && len(list) > 0 {
-		first, e.estimated = &list[0].Energy, true
-	}
-	if last == nil && len(list) > 0 {
-		last, e.estimated = &list[len(list)-1].Energy, true
-	}
-	if first == nil || last == nil || (sampled && len(list) < 2) {
+	lost := m.noRegister(points)
+	e.lifetime = lost > 0
+	points = points[lost:]
+	e.sampled = c.start == nil && c.end == nil && !e.lifetime
+	if len(points) < 2 {
 		return energy{lifetime: e.lifetime}
 	}
-	e.known, e.base = true, *first
-	end := tables.Reading{Energy: *last}
-	if m.end != nil {
-		end.At = m.end.At
-	}
-	e.follow(*first, list, end)
+	e.estimated = e.lifetime || c.start == nil || c.end == nil
+	last := len(points) - 1
+	e.known, e.base = true, points[0].Energy
+	e.follow(e.base, points[1:last], points[last], len(c.between) > 0 || e.lifetime)
 	return e
 }
 
-// follow walks along the register from first to the end.
-func (e *energy) follow(first chargestream.WattHours, list []tables.Reading, end tables.Reading) {
+// follow walks along the register from first to the end. Where it fell, and nothing was measured in
+// between, what was delivered is not known.
+func (e *energy) follow(first chargestream.WattHours, list []tables.Reading, end tables.Reading,
+	measured bool) {
 	last := end.Energy
 	highest, before, rises := first, first, chargestream.WattHours(0)
 	for _, r := range list {
@@ -194,7 +174,7 @@ func (e *energy) follow(first chargestream.WattHours, list []tables.Reading, end
 	switch {
 	case last >= highest:
 		e.total = last - first
-	case len(list) == 0:
+	case !measured:
 		e.negative = true
 	default:
 		e.total, e.regressed, e.estimated, e.glitch = rises, true, true, false
@@ -202,19 +182,6 @@ func (e *energy) follow(first chargestream.WattHours, list []tables.Reading, end
 			e.fellFrom, e.fellTo, e.fellAt = before, last, end.At
 		}
 	}
-}
-
-// relative reports whether samples count from the session's start, while the register at the start
-// is that of the meter's life.
-func relative(start chargestream.WattHours, list []tables.Reading) bool {
-	return start > 0 && !slices.ContainsFunc(list, func(r tables.Reading) bool {
-		return r.Energy >= start
-	})
-}
-
-// implausible reports whether a reading is more than was delivered since a start at zero.
-func (m *meter) implausible(r tables.Reading) bool {
-	return m.rating > 0 && r.Energy > deliverable(m.rating, r.At-m.start.At)
 }
 
 // deliverable is the most that a connector can have delivered: a tenth more than its rating, and
@@ -243,25 +210,21 @@ func (m *meter) curveOf(e energy) *curve {
 	}
 	c.start, c.end = m.start.At, max(m.start.At, m.end.At)
 	c.points = append(c.points, tables.Reading{At: c.start})
-	base := e.base
-	if list := m.readings(); m.start.Meter != nil && relative(*m.start.Meter, list) {
+	base, list := e.base, m.readings().all
+	if m.readings().relative {
 		base = 0
 	}
-	for i := range m.samples {
-		q := &m.samples[i]
-		if !q.HasEnergy() || q.Start+chargestream.Quarter > c.end {
+	for i, r := range list {
+		quarter := r.At.Truncate(chargestream.Quarter)
+		first := i == 0 || list[i-1].At.Truncate(chargestream.Quarter) != quarter
+		last := i == len(list)-1 || list[i+1].At.Truncate(chargestream.Quarter) != quarter
+		if quarter+chargestream.Quarter > c.end || !first && !last {
 			continue
 		}
-		first, last := q.First, q.Last
-		if list := m.readingsOf(nil, q); len(list) > 0 {
-			first, last = list[0], list[len(list)-1]
-		}
-		for _, r := range [2]tables.Reading{first, last} {
-			before := &c.points[len(c.points)-1]
-			if r.At > before.At && r.At < c.end {
-				r.Energy = min(max(r.Energy-base, before.Energy), c.total)
-				c.points = append(c.points, r)
-			}
+		before := &c.points[len(c.points)-1]
+		if r.At > before.At && r.At < c.end {
+			r.Energy = min(max(r.Energy-base, before.Energy), c.total)
+			c.points = append(c.points, r)
 		}
 	}
 	c.points = append(c.points, tables.Reading{At: c.end, Energy: c.total})

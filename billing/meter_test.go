@@ -60,8 +60,21 @@ type energyRule struct {
 // energyRules are about registers and samples that count from the same point.
 func energyRules() []energyRule {
 	return []energyRule{
-		{name: "what the end reports goes first", start: wh(1000), reported: wh(7), end: wh(9000),
-			want: 7},
+		{name: "what the end reports goes first", start: wh(1000), reported: wh(7840),
+			end: wh(9000), want: 7840},
+		{name: "and is doubted where the registers show more", start: wh(1000),
+			reported: wh(7839), end: wh(9000), want: 7839,
+			holds: holds(chargestream.HoldEnergyMismatch)},
+		{name: "or less", start: wh(1000), reported: wh(8164), end: wh(9000), want: 8164,
+			holds: holds(chargestream.HoldEnergyMismatch)},
+		{name: "a hundred Wh are rounding", start: wh(1000), reported: wh(0), end: wh(1100)},
+		{name: "a Wh more is not", start: wh(1000), reported: wh(0), end: wh(1101),
+			holds: holds(chargestream.HoldEnergyMismatch)},
+		{name: "samples show at least so much", reported: wh(3000), want: 3000,
+			readings: []reading{{20, 1100, -1}, {50, 5000, -1}},
+			holds:    holds(chargestream.HoldEnergyMismatch)},
+		{name: "and may have missed the rest", reported: wh(8000), want: 8000,
+			readings: []reading{{20, 1100, -1}, {50, 5000, -1}}},
 		{name: "registers", start: wh(1000), end: wh(9000), want: 8000},
 		{name: "the last sample in place of the end", start: wh(1000),
 			readings: []reading{{20, 1100, -1}, {50, 5000, -1}}, want: 4000, estimated: true},
@@ -154,7 +167,7 @@ func TestEnergyRules(t *testing.T) {
 }
 
 // TestRatingOfTheConnector holds that the connector's rating goes before the station's, and that
-// 1 MW counts where nothing is known.
+// of its type counts where neither is known.
 func TestRatingOfTheConnector(t *testing.T) {
 	for name, c := range map[string]struct {
 		info *chargestream.StationInfo
@@ -165,7 +178,11 @@ func TestRatingOfTheConnector(t *testing.T) {
 				{ConnectorID: "2", MaxPower: 1}, {ConnectorID: "1", MaxPower: 3_700}}}, 5070},
 		"other connector": {&chargestream.StationInfo{MaxPower: 22_000,
 			Connectors: []chargestream.ConnectorInfo{{ConnectorID: "2", MaxPower: 1}}}, 25_200},
-		"nothing": {&chargestream.StationInfo{}, 1_101_000},
+		"nothing": {&chargestream.StationInfo{}, 551_000},
+		"type": {&chargestream.StationInfo{Connectors: []chargestream.ConnectorInfo{
+			{ConnectorID: "1", Type: "IEC_62196_T2"}}}, 48_300},
+		"rating of the station before the type": {&chargestream.StationInfo{MaxPower: 22_000,
+			Connectors: []chargestream.ConnectorInfo{{ConnectorID: "1", Type: "MCS"}}}, 25_200},
 	} {
 		c.info.StationID, c.info.TariffID = "st", "t"
 		book := rated()

@@ -48,9 +48,10 @@ func holdWords(r chargestream.HoldReason) string {
 
 func holdTexts() map[chargestream.HoldReason]string {
 	return map[chargestream.HoldReason]string{
-		chargestream.HoldDuplicate: "The same session was delivered before under another id.",
-		chargestream.HoldNotEnded:  "The session has no end.",
-		chargestream.HoldNoEnergy:  "The delivered energy is not known.",
+		chargestream.HoldDuplicate:      "The same session was delivered before under another id.",
+		chargestream.HoldNotEnded:       "The session has no end.",
+		chargestream.HoldNoEnergy:       "The delivered energy is not known.",
+		chargestream.HoldEnergyMismatch: "The reported energy is not that of the meter readings.",
 		chargestream.HoldEstimated: "The energy is known from samples only, not from start and " +
 			"end.",
 		chargestream.HoldNegativeEnergy: "The meter reading at the end is below the one at the " +
@@ -110,11 +111,15 @@ func holdSentences() map[chargestream.HoldReason]func(*proof) string {
 			return fmt.Sprintf("the session ends at %s, before its start at %s",
 				p.time("end_time"), p.time("start_time"))
 		},
-		chargestream.HoldUnknownUser:       (*proof).unknownUser,
-		chargestream.HoldNoEnergy:          (*proof).registers,
-		chargestream.HoldNegativeEnergy:    (*proof).registers,
-		chargestream.HoldMeterRegression:   (*proof).regression,
-		chargestream.HoldLifetimeRegister:  (*proof).registers,
+		chargestream.HoldUnknownUser:      (*proof).unknownUser,
+		chargestream.HoldNoEnergy:         (*proof).registers,
+		chargestream.HoldNegativeEnergy:   (*proof).registers,
+		chargestream.HoldMeterRegression:  (*proof).regression,
+		chargestream.HoldLifetimeRegister: (*proof).registers,
+		chargestream.HoldEnergyMismatch: func(p *proof) string {
+			return fmt.Sprintf("%s were reported, the meter readings show %s",
+				p.energy("reported_energy_wh"), p.energy("measured_wh"))
+		},
 		chargestream.HoldEstimated:         (*proof).registers,
 		chargestream.HoldOverPower:         (*proof).overPower,
 		chargestream.HoldUnitMismatch:      (*proof).unitMismatch,

@@ -90,6 +90,9 @@ func holds() []chargestream.Hold {
 		{Reason: chargestream.HoldOverlap, Evidence: chargestream.Evidence{
 			"other_session_id": "s-2", "other_sessions": 3, "overlap_from": noon,
 			"overlap_to": later}},
+		{Reason: chargestream.HoldEnergyMismatch, Evidence: chargestream.Evidence{
+			"reported_energy_wh": int64(13_283), "measured_wh": int64(8_343),
+			"meter_start_wh": int64(2_329_271), "meter_stop_wh": int64(2_337_614)}},
 		{Reason: chargestream.HoldNotEnded, Evidence: chargestream.Evidence{"start_time": noon}},
 		{Reason: chargestream.HoldSignedInvalid, Evidence: chargestream.Evidence{
 			"problems": []string{"the begin is signed by another key", "value 2: no unit"}}},

@@ -236,11 +236,14 @@ func referenceOf(t *testing.T, f *oracle.Facts) []told {
 		for id := range r.ConnectorKey {
 			connectors[id] = true
 		}
+		for id := range r.ConnectorType {
+			connectors[id] = true
+		}
 		for _, id := range slices.Sorted(maps.Keys(connectors)) {
 			info.Connectors = append(info.Connectors, chargestream.ConnectorInfo{
 				ConnectorID: chargestream.ConnectorID(id),
-				MaxPower:    chargestream.Watts(r.ConnectorPower[id]),
-				Calibrated:  r.ConnectorCalib[id], MeterSerial: r.ConnectorSerial[id]})
+				MaxPower:    chargestream.Watts(r.ConnectorPower[id]), Type: r.ConnectorType[id],
+				Calibrated: r.ConnectorCalib[id], MeterSerial: r.ConnectorSerial[id]})
 			if r.ConnectorKey[id] {
 				info.Connectors[len(info.Connectors)-1].PublicKey = factsKey(t).registered
 			}

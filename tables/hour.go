@@ -18,8 +18,9 @@ const (
 	// HourSessionsMax: a session of a minute is the shortest that makes sense, and a few are
 	// reported twice.
 	HourSessionsMax = 128
-	// HourQuartersMax: four quarter hours, each with samples that came late at a few times.
-	HourQuartersMax = 32
+	// HourQuartersMax: four quarter hours, each with samples that came late at a few times, and
+	// with readings of the begin and the end of a session.
+	HourQuartersMax = 48
 	lateMax         = 8
 )
 

@@ -153,4 +153,17 @@ func checkRegisters(t *rapid.T, q *tables.Quarter, registers []tables.Reading,
 			t.Fatalf("%+v is the first reading of minute %d, not %+v", r, i, first[at])
 		}
 	}
+	last := map[chargestream.Millis]tables.Reading{}
+	for _, r := range registers {
+		at := r.At.Truncate(minute)
+		if known, ok := last[at]; !ok || r.At > known.At ||
+			r.At == known.At && r.Energy > known.Energy {
+			last[at] = r
+		}
+	}
+	for i, r := range q.Lasts {
+		if at := begin + chargestream.Millis(i)*minute; last[at] != r {
+			t.Fatalf("%+v is the last reading of minute %d, not %+v", r, i, last[at])
+		}
+	}
 }

@@ -2,6 +2,7 @@ package tables
 
 import (
 	"cmp"
+	"strings"
 
 	"chargestream"
 	"chargestream/codecs"
@@ -24,6 +25,29 @@ func compareReadings(a, b *Reading) int {
 	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Energy, b.Energy))
 }
 
+// ReadingContext is what a reading was taken for, as far as bills depend on it.
+type ReadingContext uint8
+
+// The contexts of readings. Those of the begin and the end say what the register showed then, even
+// where the station sends them with another time: they are never merged with others.
+const (
+	ContextSample ReadingContext = iota // Sample.Periodic, Sample.Clock, any other, and none
+	ContextBegin                        // Transaction.Begin
+	ContextEnd                          // Transaction.End
+)
+
+// contextOf is the context of a sample of the register.
+func contextOf(m *chargestream.MeterValue) ReadingContext {
+	switch {
+	case m.Energy == nil || m.Context == "":
+	case strings.EqualFold(m.Context, "Transaction.Begin"):
+		return ContextBegin
+	case strings.EqualFold(m.Context, "Transaction.End"):
+		return ContextEnd
+	}
+	return ContextSample
+}
+
 // Quarter is the envelope of the samples of one quarter hour: what must be known of them to bill
 // and to draw the load, however many there were. Merging envelopes is a semilattice: first and
 // last by time, smallest and largest by value, bits that are set stay set.
@@ -35,7 +59,9 @@ type Quarter struct {
 	// Named: the samples name a session. Those that name none are kept apart, as they count for
 	// whichever session was there.
 	Named bool
-	From  chargestream.Millis // the first sample of any kind
+	// Context is that of all samples of the register.
+	Context ReadingContext
+	From    chargestream.Millis // the first sample of any kind
 	// First and Last are the outer readings of the register; both are zero where no sample told
 	// one.
 	First, Last Reading
@@ -45,7 +71,9 @@ type Quarter struct {
 	// Minutes is the first reading of each minute, by which the last reading before an end, or the
 	// first after a start, can be told within the quarter hour.
 	Minutes [minutesOfQuarter]Reading
-	Peak    chargestream.Watts
+	// Lasts is the last reading of each minute, which is the first where there is one only.
+	Lasts [minutesOfQuarter]Reading
+	Peak  chargestream.Watts
 	// Low is the smallest power of ChargingPowerMin or more; zero where there was none.
 	Low chargestream.Watts
 	// CurrentLow and CurrentPeak are the extremes of the current above zero; zero for none.
@@ -59,7 +87,7 @@ type Quarter struct {
 // for one that is timely.
 func newQuarter(m *chargestream.MeterValue, late chargestream.Millis) Quarter {
 	q := Quarter{Start: m.Time.Truncate(chargestream.Quarter), Late: late,
-		Named: m.SessionID != "", From: m.Time}
+		Named: m.SessionID != "", Context: contextOf(m), From: m.Time}
 	q.Add(m)
 	return q
 }
@@ -92,6 +120,9 @@ func (q *Quarter) read(r Reading, minute int) {
 	if first.At == 0 || compareReadings(&r, first) < 0 {
 		*first = r
 	}
+	if last := &q.Lasts[minute]; last.At == 0 || compareReadings(&r, last) > 0 {
+		*last = r
+	}
 	if !q.HasEnergy() {
 		q.First, q.Last, q.Min, q.Max = r, r, r.Energy, r.Energy
 		return
@@ -108,7 +139,7 @@ func (q *Quarter) read(r Reading, minute int) {
 // addSampleTo merges a sample into the envelope of its quarter hour in a list.
 func addSampleTo(list []Quarter, m *chargestream.MeterValue, late chargestream.Millis) []Quarter {
 	key := Quarter{Start: m.Time.Truncate(chargestream.Quarter), Late: late,
-		Named: m.SessionID != ""}
+		Named: m.SessionID != "", Context: contextOf(m)}
 	for i := len(list) - 1; i >= 0; i-- {
 		switch c := compareQuarters(&list[i], &key); {
 		case c == 0:
@@ -137,13 +168,18 @@ func (q *Quarter) Merge(o *Quarter) {
 		return
 	}
 	if !q.HasEnergy() {
-		q.First, q.Last, q.Min, q.Max, q.Minutes = o.First, o.Last, o.Min, o.Max, o.Minutes
+		q.First, q.Last, q.Min, q.Max = o.First, o.Last, o.Min, o.Max
+		q.Minutes, q.Lasts = o.Minutes, o.Lasts
 		return
 	}
 	for i := range o.Minutes {
 		r := &o.Minutes[i]
 		if r.At != 0 && (q.Minutes[i].At == 0 || compareReadings(r, &q.Minutes[i]) < 0) {
 			q.Minutes[i] = *r
+		}
+		if r := &o.Lasts[i]; r.At != 0 && (q.Lasts[i].At == 0 ||
+			compareReadings(r, &q.Lasts[i]) > 0) {
+			q.Lasts[i] = *r
 		}
 	}
 	if compareReadings(&o.First, &q.First) < 0 {
@@ -168,7 +204,8 @@ func compareQuarters(a, b *Quarter) int {
 			named = 1
 		}
 	}
-	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Late, b.Late), named)
+	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Late, b.Late), named,
+		cmp.Compare(a.Context, b.Context))
 }
 
 // boundQuarters keeps so many envelopes: those that are known first, so that what comes late never
@@ -192,8 +229,9 @@ func (q *Quarter) write(w *codecs.Writer) {
 	w.Int(int64(q.CurrentPeak - q.CurrentLow))
 	late := uint64(0)
 	if q.Late != 0 {
-		late = uint64((q.Late-q.Start)/chargestream.Quarter) << 1
+		late = uint64((q.Late-q.Start)/chargestream.Quarter) << 3
 	}
+	late |= uint64(q.Context) << 1
 	if q.Named {
 		late |= 1
 	}
@@ -212,34 +250,50 @@ func (q *Quarter) write(w *codecs.Writer) {
 	q.writeMinutes(w)
 }
 
-// writeMinutes writes which minutes have a reading, and for each how long after its begin it is
-// and how much above the one before.
+// writeMinutes writes which minutes have a reading, and which have another as their last. For each
+// it writes how long after the begin of its minute it is, and how much above the one before.
 func (q *Quarter) writeMinutes(w *codecs.Writer) {
-	var has uint64
+	var has, more uint64
 	for i := range q.Minutes {
 		if q.Minutes[i].At != 0 {
 			has |= 1 << i
 		}
+		if q.Lasts[i] != q.Minutes[i] {
+			more |= 1 << i
+		}
 	}
 	w.Uint(has)
+	w.Uint(more)
 	before := q.First.Energy
+	write := func(i int, r *Reading) {
+		w.Uint(uint64(r.At - q.Start - chargestream.Millis(i)*chargestream.Minute))
+		w.Int(int64(r.Energy - before))
+		before = r.Energy
+	}
 	for i := range q.Minutes {
-		if r := &q.Minutes[i]; r.At != 0 {
-			w.Uint(uint64(r.At - q.Start - chargestream.Millis(i)*chargestream.Minute))
-			w.Int(int64(r.Energy - before))
-			before = r.Energy
+		if has>>i&1 != 0 {
+			write(i, &q.Minutes[i])
+		}
+		if more>>i&1 != 0 {
+			write(i, &q.Lasts[i])
 		}
 	}
 }
 
 func (q *Quarter) readMinutes(r *codecs.Reader) {
-	has, before := r.Uint(), q.First.Energy
+	has, more, before := r.Uint(), r.Uint(), q.First.Energy
+	read := func(i int) Reading {
+		at := q.Start + chargestream.Millis(i)*chargestream.Minute + chargestream.Millis(r.Uint())
+		before += chargestream.WattHours(r.Int())
+		return Reading{At: at, Energy: before}
+	}
 	for i := range q.Minutes {
 		if has>>i&1 != 0 {
-			q.Minutes[i].At = q.Start + chargestream.Millis(i)*chargestream.Minute +
-				chargestream.Millis(r.Uint())
-			q.Minutes[i].Energy = before + chargestream.WattHours(r.Int())
-			before = q.Minutes[i].Energy
+			q.Minutes[i] = read(i)
+			q.Lasts[i] = q.Minutes[i]
+		}
+		if more>>i&1 != 0 {
+			q.Lasts[i] = read(i)
 		}
 	}
 }
@@ -255,7 +309,8 @@ func readQuarter(r *codecs.Reader) Quarter {
 	q.CurrentPeak = q.CurrentLow + chargestream.Milliamps(r.Int())
 	late := r.Uint()
 	q.Named = late&1 != 0
-	if late >>= 1; late != 0 {
+	q.Context = ReadingContext(late >> 1 & 3)
+	if late >>= 3; late != 0 {
 		q.Late = q.Start + chargestream.Millis(late)*chargestream.Quarter
 	}
 	if r.Byte() == 0 {

@@ -30,6 +30,8 @@ func goldenQuarter() tables.Quarter {
 		CurrentLow: 6000, CurrentPeak: 16000, Sampled: 0b111, Charging: 0b11, Named: true,
 		Minutes: [15]tables.Reading{{At: noon + 1500, Energy: 1000},
 			{At: noon + 60000, Energy: 990}, {At: noon + 121500, Energy: 1300}},
+		Lasts: [15]tables.Reading{{At: noon + 59000, Energy: 1010},
+			{At: noon + 60000, Energy: 990}, {At: noon + 121500, Energy: 1300}},
 		First: tables.Reading{At: noon + 1500, Energy: 1000},
 		Last:  tables.Reading{At: noon + 121500, Energy: 1300}, Min: 990, Max: 1300}
 }
@@ -55,6 +57,10 @@ func goldenStation() *tables.Station {
 func goldenSession() *tables.Session {
 	late := tables.Quarter{Start: noon + quarter, Late: noon + hour, From: noon + quarter,
 		Sampled: 1}
+	start := tables.Reading{At: noon, Energy: 1000}
+	begun := tables.Quarter{Start: noon, From: noon, Named: true, Context: tables.ContextBegin,
+		First: start, Last: start, Min: 1000, Max: 1000, Minutes: [15]tables.Reading{start},
+		Lasts: [15]tables.Reading{start}}
 	end := noon + hour
 	return &tables.Session{
 		Starts: []tables.Start{
@@ -65,7 +71,7 @@ func goldenSession() *tables.Session {
 		Ends: []tables.End{{At: end, Arrival: end, ReportedAt: end + 1000, ConnectorID: "1",
 			Energy: of[chargestream.WattHours](7000), Meter: of[chargestream.WattHours](8000),
 			Reason: "Local"}},
-		Quarters: []tables.Quarter{goldenQuarter(), late},
+		Quarters: []tables.Quarter{goldenQuarter(), begun, late},
 		Low:      noon, LastStart: noon + 1000, LastEnd: end,
 		Decisions: []tables.Decision{goldenRelease(), goldenCorrection()},
 		Signed:    []tables.Signed{{At: noon, Arrival: noon + 2000, Text: "OCMF|{}|{}"}},

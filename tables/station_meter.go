@@ -33,7 +33,7 @@ func (f *fold) meter(e *chargestream.MeterValue) {
 	}
 	at := cmp.Or(cmp.Compare(start, c.Open.Start), cmp.Compare(e.SessionID, c.OpenSession))
 	switch {
-	case c.Open.From != 0 && at < 0:
+	case contextOf(e) != ContextSample, c.Open.From != 0 && at < 0:
 		f.addQuarter(c, e.SessionID, func(list []Quarter) []Quarter {
 			return addSampleTo(list, e, 0)
 		}, start, 0)

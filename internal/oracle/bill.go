@@ -84,6 +84,7 @@ type RegistryFact struct {
 	ConnectorCalib map[string]bool
 	// ConnectorSerial are the meters that signed values must be of.
 	ConnectorSerial map[string]string
+	ConnectorType   map[string]string // of OCPI
 	// ConnectorKey tells which have a public key. All signatures are then of that key; without one
 	// they cannot be verified.
 	ConnectorKey map[string]bool
@@ -182,6 +183,7 @@ const (
 	HoldUnitMismatch      = "unit_mismatch"
 	HoldOverPower         = "over_power"
 	HoldLifetimeRegister  = "lifetime_register"
+	HoldEnergyMismatch    = "energy_mismatch"
 	HoldUnknownUser       = "unknown_user"
 	HoldVATUnknown        = "vat_unknown"
 	HoldSignedMissing     = "signed_missing"

@@ -40,17 +40,10 @@ func (s *story) names(m SampleFact, v sheet) bool {
 	return s.rules.flaw != flawUnnamedLost && cmp.Or(m.Connector, "1") == s.connectorOf(v)
 }
 
-func registers(samples []SampleFact) []SampleFact {
-	return slices.DeleteFunc(slices.Clone(samples), func(m SampleFact) bool {
-		return m.RegisterWh == nil
-	})
-}
-
 // findEnergy judges the energy of a sheet with start and end. A corrected energy ends all doubt
 // about it; the registers are still looked at, for what was delivered by when.
 func (s *story) findEnergy(v sheet) energyFinding {
-	samples := s.own(v)
-	f := s.measure(v, registers(samples))
+	f := s.measure(v, s.courseOf(v))
 	if s.decided.energy != nil {
 		return energyFinding{known: true, wh: *s.decided.energy, glitch: f.glitch, baseWh: f.baseWh}
 	}
@@ -74,31 +67,24 @@ func (s *story) overPower(v sheet, wh, lengthMs int64) bool {
 	return big.NewRat(wh, 1).Cmp(limit) > 0
 }
 
-// measure finds the energy in the order of the rules. Where the energy is told, a late baseline
-// holds nothing, and is what the line of the energy delivered begins with. An energy told that is
-// the register at the end, with a register at the start above 0, is not believed: the registers
-// tell it then. Samples that count from the start of the session say nothing of the register.
-func (s *story) measure(v sheet, samples []SampleFact) energyFinding {
-	start, end := v.start.MeterWh, v.end.MeterWh
-	told := v.end.EnergyWh
-	lifetime := told != nil && end != nil && *told == *end && start != nil && *start > 0
-	believed := told != nil && !lifetime
-	counted := start != nil && countFromStart(*start, samples)
+// measure finds the energy in the order of the rules. Where the energy is told, a begin that is no
+// register holds nothing, and what shows behind it is what the line of the energy delivered begins
+// with. An energy told that is the register at the end, with a register at the start above 0 or
+// none at all, is not believed: the registers tell it then. Samples that count from the start of
+// the session say nothing of the register.
+func (s *story) measure(v sheet, c course) energyFinding {
+	counted := c.start != nil && countFromStart(*c.start, c.between)
 	if counted {
-		samples = nil
+		c.between = nil
 	}
-	late := start != nil && *start == 0 && len(samples) > 0 &&
-		s.overPower(v, *samples[0].RegisterWh, samples[0].AtMs-v.start.AtMs)
-
+	lost := s.noRegister(v, c)
+	told := v.end.EnergyWh
+	lifetime := told != nil && v.end.MeterWh != nil && *told == *v.end.MeterWh &&
+		(c.start != nil && *c.start > 0 || lost > 0)
+	believed := told != nil && !lifetime
 	var readings []int64
-	if start != nil && !late {
-		readings = append(readings, *start)
-	}
-	for _, m := range samples {
-		readings = append(readings, *m.RegisterWh)
-	}
-	if end != nil {
-		readings = append(readings, *end)
+	for _, r := range c.all(v)[lost:] {
+		readings = append(readings, r.wh)
 	}
 	f := energyFinding{baseWh: number64(0)}
 	if len(readings) > 0 && !counted {
@@ -107,36 +93,45 @@ func (s *story) measure(v sheet, samples []SampleFact) energyFinding {
 	fell, persists := falls(readings)
 	f.glitch = fell && !persists
 	persists = persists && s.rules.flaw != flawLastLessFirst
-	if believed && (s.rules.flaw != flawRegisterFirst || start == nil || end == nil) {
+	exact := lost == 0 && c.start != nil && c.end != nil
+	if believed && (s.rules.flaw != flawRegisterFirst || !exact) {
 		f.known, f.wh = true, *told
 		if persists {
 			f.reasons = append(f.reasons, HoldMeterRegression)
+		} else if len(readings) > 1 && contradicts(*told, readings[len(readings)-1]-readings[0],
+			exact) {
+			f.reasons = append(f.reasons, HoldEnergyMismatch)
 		}
 		return f
+	}
+	if lost > 0 || lifetime {
+		f.reasons = append(f.reasons, HoldLifetimeRegister)
 	}
 	if len(readings) < 2 {
 		return f // one reading tells no difference
 	}
 	f.known = true
-	f.sum(readings, persists && len(samples) == 0, persists)
-	if start == nil || end == nil {
-		f.estimated = true
-	}
-	if start == nil && end == nil {
+	f.sum(readings, persists && len(c.between) == 0 && lost == 0, persists)
+	f.estimated = f.estimated || !exact || lifetime
+	if c.start == nil && c.end == nil && lost == 0 {
 		f.reasons = append(f.reasons, HoldEstimated)
-	}
-	if late || lifetime {
-		f.estimated = true
-		f.reasons = append(f.reasons, HoldLifetimeRegister)
 	}
 	return f
 }
 
+// contradicts tells whether an energy told is not that of the registers: by more than 100 Wh of
+// rounding, and more than 2 % of loss. Registers of which one is that of a sample show at least so
+// much.
+func contradicts(told, measured int64, exact bool) bool {
+	allowed := max(100, max(told, measured)*2/100)
+	return measured-told > allowed || exact && told-measured > allowed
+}
+
 // countFromStart tells whether all samples are below the register at the start: those of a station
 // that counts the energy of each session from nothing, where its register has the meter's life.
-func countFromStart(startWh int64, samples []SampleFact) bool {
-	return len(samples) > 0 && !slices.ContainsFunc(samples, func(m SampleFact) bool {
-		return *m.RegisterWh >= startWh
+func countFromStart(startWh int64, samples []register) bool {
+	return startWh > 0 && len(samples) > 0 && !slices.ContainsFunc(samples, func(m register) bool {
+		return m.wh >= startWh
 	})
 }
 
@@ -228,26 +223,26 @@ type reading struct {
 func (s *story) delivered(v sheet) []reading {
 	whole := func(wh int64) *big.Rat { return big.NewRat(wh, 1) }
 	points := []reading{{v.start.AtMs, whole(0)}}
-	samples := slices.DeleteFunc(registers(s.own(v)), func(m SampleFact) bool {
-		return m.AtMs < v.start.AtMs || m.AtMs > v.end.AtMs
+	samples := slices.DeleteFunc(s.courseOf(v).between, func(m register) bool {
+		return m.atMs < v.start.AtMs || m.atMs > v.end.AtMs
 	})
 	var reached int64
 	for i, m := range samples {
-		quarter := m.AtMs / quarterMs
-		first := i == 0 || samples[i-1].AtMs/quarterMs != quarter
-		last := i == len(samples)-1 || samples[i+1].AtMs/quarterMs != quarter
+		quarter := m.atMs / quarterMs
+		first := i == 0 || samples[i-1].atMs/quarterMs != quarter
+		last := i == len(samples)-1 || samples[i+1].atMs/quarterMs != quarter
 		over := (quarter+1)*quarterMs <= v.end.AtMs
-		if !over || !first && !last || m.AtMs <= v.start.AtMs || m.AtMs >= v.end.AtMs {
+		if !over || !first && !last || m.atMs <= v.start.AtMs || m.atMs >= v.end.AtMs {
 			continue
 		}
-		wh := *m.RegisterWh - *v.energy.baseWh
+		wh := m.wh - *v.energy.baseWh
 		if s.rules.flaw == flawNoClamp {
 			wh = min(max(wh, 0), max(v.energy.wh, 0))
 		} else {
 			wh = min(max(wh, reached), v.energy.wh)
 		}
 		reached = wh
-		points = append(points, reading{m.AtMs, whole(wh)})
+		points = append(points, reading{m.atMs, whole(wh)})
 	}
 	return append(points, reading{v.end.AtMs, whole(v.energy.wh)})
 }

@@ -45,6 +45,7 @@ const (
 	flawNoNegation     = "a credit note has the amounts of the bill"
 	flawSkewIgnored    = "clocks may be ahead"
 	flawUTC            = "the clock of the charger is universal time"
+	flawContext        = "readings of the begin and the end are like all others"
 	flawUnnamedLost    = "samples that name no session are lost"
 )
 

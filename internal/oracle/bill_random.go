@@ -240,6 +240,7 @@ func (d *draw) samples() {
 	onTime := pick(d.rng, 100, 100, 98, 80)
 	odd := d.rng.IntN(12)
 	offset := d.rng.Int64N(every/secondMs) * secondMs
+	edges := d.rng.IntN(8)
 	session := pick(d.rng, d.f.Session, d.f.Session, d.f.Session, "", "0", "-1")
 	lateMs := int64(0) // a station that was offline sends all at once
 	if d.chance(12) {
@@ -261,6 +262,36 @@ func (d *draw) samples() {
 			m.ArrivalMs = d.arrival(at, 50)
 			d.f.Samples = append(d.f.Samples, m)
 		}
+		if edges == 3 && m.RegisterWh != nil { // the begin again and again, with another time
+			frozen := m
+			frozen.RegisterWh, frozen.Context = number64(d.registerWh), "Transaction.Begin"
+			d.f.Samples = append(d.f.Samples, frozen)
+		}
+	}
+	if edges < 3 {
+		d.edgeSamples(session)
+	}
+}
+
+// edgeSamples draws readings of the begin and the end, in time or a little beside it, and of a
+// station whose meter was not read yet.
+func (d *draw) edgeSamples(session string) {
+	add := func(at int64, wh int64, context string) {
+		m := SampleFact{AtMs: at, Connector: d.connector, Session: session, RegisterWh: &wh,
+			Context: context}
+		m.ArrivalMs = d.arrival(at, 95)
+		d.f.Samples = append(d.f.Samples, m)
+	}
+	beside := func() int64 { return pick[int64](d.rng, 0, 0, -600, 600, -20_000, 20_000, -61_000) }
+	begin := d.registerWh
+	if d.chance(20) {
+		begin = 0
+	}
+	if d.chance(80) {
+		add(d.startMs+beside(), begin, pick(d.rng, "Transaction.Begin", "transaction.begin", ""))
+	}
+	if d.chance(80) {
+		add(d.endMs-beside(), d.registerWh+d.energyWh, pick(d.rng, "Transaction.End", ""))
 	}
 }
 

@@ -23,6 +23,7 @@ func (d *draw) reference() {
 	}
 	if d.chance(10) {
 		entry.MaxPowerW = 0
+		entry.ConnectorType = map[string]string{"1": pick(d.rng, "", "IEC_62196_T2", "CHADEMO")}
 	}
 	if entry.Calibrated = d.chance(8); entry.Calibrated && d.chance(50) {
 		entry.ConnectorSerial = map[string]string{"1": "M-1"}

@@ -321,7 +321,7 @@ func TestRandomFactsReach(t *testing.T) {
 		HoldLifetimeRegister, HoldMeterRegression, HoldNegativeEnergy, HoldOverPower,
 		HoldUnitMismatch, HoldNegativeDuration, HoldNoEnergy, HoldNoTariff, HoldTariffUnsupported,
 		HoldVATUnknown, HoldOverlap, HoldNotEnded, HoldNoStart, HoldUnknownUser, HoldSignedMissing,
-		HoldSignedInvalid, HoldSignedMismatch, HoldSignedUnverified,
+		HoldSignedInvalid, HoldSignedMismatch, HoldSignedUnverified, HoldEnergyMismatch,
 		HoldCancelled, "issued", "revision 2", "revision 3", "revision 4", "bounded",
 		"parking issued", "two rates", "info: " + KindMeterGlitch, "info: " + HoldConflict,
 		"closed"} {

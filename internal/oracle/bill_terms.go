@@ -132,11 +132,17 @@ func (s *story) version(id string, startMs int64, inEffect func(int64) bool) *Ta
 	return found
 }
 
-// ratingW is what the connector can deliver: by the entry, else 1 MW.
+// ratingW is what the connector can deliver: by the entry, else by its type, else 500 kW.
 func (t terms) ratingW(connector string) int64 {
-	const unknown = 1_000_000
+	unknown := int64(500_000)
 	if t.entry == nil {
 		return unknown
+	}
+	switch t.entry.ConnectorType[connector] {
+	case "IEC_62196_T2":
+		unknown = 43_000
+	case "CHADEMO":
+		unknown = 100_000
 	}
 	if w := t.entry.ConnectorPower[connector]; w > 0 {
 		return w

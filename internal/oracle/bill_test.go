@@ -223,8 +223,14 @@ func tellingsOfTerms() []telling {
 func tellingsOfEnergy() []telling {
 	plain := "13:10 issued 360"
 	return []telling{
-		{"energy that is told goes first", func(f *Facts) { f.Ends[0].EnergyWh = number64(9000) },
-			[]string{"13:10 issued 324"}},
+		{"energy that is told goes first", func(f *Facts) { f.Ends[0].EnergyWh = number64(9800) },
+			[]string{"13:10 issued 353"}},
+		{"energy that is told contradicts the registers", func(f *Facts) {
+			f.Ends[0].EnergyWh = number64(9000)
+		}, []string{"13:10 held energy_mismatch 324"}},
+		{"nothing is told, and the registers show something", func(f *Facts) {
+			f.Ends[0].EnergyWh = number64(0)
+		}, []string{"13:10 held energy_mismatch 0"}},
 		{"nothing tells it", func(f *Facts) { f.Ends[0].MeterWh = nil },
 			[]string{"13:10 held no_energy 0"}},
 		{"the last sample stands for the end", func(f *Facts) {
@@ -290,12 +296,13 @@ func tellingsOfEnergyDoubts() []telling {
 			f.Ends[0].EnergyWh = number64(11000)
 		}, []string{"13:10 held lifetime_register 360"}},
 		{"as much as the connector can deliver", func(f *Facts) {
-			f.Ends[0].EnergyWh = number64(25_200)
+			f.Ends[0].EnergyWh, f.Ends[0].MeterWh = number64(25_200), nil
 		}, []string{"13:10 issued 907"}},
-		{"more than that", func(f *Facts) { f.Ends[0].EnergyWh = number64(25_201) },
-			[]string{"13:10 held over_power 907"}},
+		{"more than that", func(f *Facts) {
+			f.Ends[0].EnergyWh, f.Ends[0].MeterWh = number64(25_201), nil
+		}, []string{"13:10 held over_power 907"}},
 		{"kWh as Wh", func(f *Facts) {
-			f.Ends[0].EnergyWh = number64(11)
+			f.Ends[0].EnergyWh, f.Ends[0].MeterWh = number64(11), nil
 			for m := range 10 {
 				f.Samples = append(f.Samples, sample(fmt.Sprintf("12:%d", 10+m), -1, 10_000))
 			}
@@ -399,7 +406,7 @@ func tellingsOfDecisions() []telling {
 			f.Decisions = []DecisionFact{decision("13:05", "d", ActRelease)}
 		}, []string{held}},
 		{"a reason that comes up after the release", func(f *Facts) {
-			f.Ends[0].EnergyWh = number64(25_201)
+			f.Ends[0].EnergyWh, f.Ends[0].MeterWh = number64(25_201), nil
 			f.Ends = append(f.Ends, end("13:00", "14:20", 12000))
 			f.Decisions = []DecisionFact{decision("14:00", "d", ActRelease)}
 		}, []string{"13:10 held over_power 907", "14:00 credits 0 -907", "14:00 issued 907",

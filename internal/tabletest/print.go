@@ -109,6 +109,12 @@ func ShowStation(s *tables.Station) string {
 
 func showQuarter(q *tables.Quarter) string {
 	text := fmt.Sprintf("%s from %s%s", Clock(q.Start), Clock(q.From), Since("known", q.Late))
+	switch q.Context {
+	case tables.ContextBegin:
+		text += " begin"
+	case tables.ContextEnd:
+		text += " end"
+	}
 	if q.HasEnergy() {
 		text += fmt.Sprintf(" first %s=%d last %s=%d min %d max %d", Clock(q.First.At),
 			q.First.Energy, Clock(q.Last.At), q.Last.Energy, q.Min, q.Max)

@@ -127,6 +127,8 @@ func drawEvent(t *rapid.T, at chargestream.Millis) chargestream.Event {
 	case 2:
 		m := DrawSample(t, 600)
 		m.Time = at
+		m.Context = rapid.SampledFrom([]string{"", "Sample.Periodic", "Transaction.Begin",
+			"Transaction.End"}).Draw(t, "context")
 		if rapid.Bool().Draw(t, "of a session") {
 			m.SessionID = session
 			m.Signed = rapid.SampledFrom([]string{"", "OCMF|a"}).Draw(t, "signed")
