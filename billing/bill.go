@@ -16,9 +16,35 @@ type Bill struct {
 // Bill moves the row on to all that is known at the stream time now, and gives what must be sent:
 // each new invoice behind the credit note of the one that it replaces.
 func (s *Session) Bill(now chargestream.Millis) (Bill, error) {
+	bill, err := s.bill(now)
+	if err != nil || !s.Row.Waits() {
+		return bill, err
+	}
+	more, err := s.bill(now) // by reference data that came since
+	bill.Documents = append(bill.Documents, more.Documents...)
+	bill.Anomalies = slices.DeleteFunc(bill.Anomalies, func(a chargestream.Anomaly) bool {
+		return slices.ContainsFunc(more.Anomalies, func(b chargestream.Anomaly) bool {
+			return a.AnomalyID == b.AnomalyID
+		})
+	})
+	bill.Anomalies = append(bill.Anomalies, more.Anomalies...)
+	return bill, err
+}
+
+func (s *Session) bill(now chargestream.Millis) (Bill, error) {
 	upTo, err := s.lastMoment(now)
 	if err != nil {
 		return Bill{}, err
+	}
+	if s.Row.Waits() {
+		last, err := s.lastReference(now)
+		if err != nil {
+			return Bill{}, err
+		}
+		if upTo = max(upTo, last); upTo <= s.Row.BilledUpTo && !s.fresh() {
+			s.Row.WakeAt, err = s.biller(s.Book).nextMoment(s.Row.BilledUpTo)
+			return Bill{}, err
+		}
 	}
 	upTo = max(upTo, s.Row.BilledUpTo)
 	book := &currentBook{Book: s.Book}

@@ -136,10 +136,11 @@ func energyEvidence() []held {
 func termsEvidence() []held {
 	nothing := func(*charging) {}
 	return []held{
-		{chargestream.HoldNoTariff, nothing, unpriced, `{"registry_entry":"none"}`},
+		{chargestream.HoldNoTariff, nothing, unpriced,
+			`{"missing":"station","registry_entry":"none"}`},
 		{chargestream.HoldNoTariff, func(s *charging) {
 			s.decided(begin+2*hour, correct(chargestream.Correction{TariffID: "u"}))
-		}, nil, `{"tariff_id":"u"}`},
+		}, nil, `{"missing":"tariff","tariff_id":"u"}`},
 		{chargestream.HoldVATUnknown, nothing, unnamedVAT, `{"tariff_id":"t"}`},
 		{chargestream.HoldTariffUnsupported, nothing, zoned, `{"error":"*","tariff_id":"t"}`},
 		{chargestream.HoldSignedMissing, func(s *charging) {

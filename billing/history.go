@@ -57,7 +57,14 @@ func (b *biller) history(upTo chargestream.Millis) ([]chargestream.Invoice, erro
 	}
 	moments, err := b.moments(first-1, upTo)
 	for i := 0; err == nil && i < len(moments); i++ {
-		err = b.document(moments[i])
+		if err = b.document(moments[i]); err != nil {
+			break
+		}
+		until := upTo
+		if i+1 < len(moments) {
+			until = moments[i+1] - 1
+		}
+		err = b.await(moments[i], until)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("bill session %q: %w", b.ID, err)
@@ -77,6 +84,7 @@ type biller struct {
 	released   map[chargestream.HoldReason]bool
 	terms      *terms
 	repriced   chargestream.Millis // what arrived by then was decided to count; zero for none
+	waits      bool                // the last document that was due found no tariff in force
 
 	last *known // by which the last document, or one that said the same, was made
 	list []chargestream.Invoice
@@ -87,6 +95,7 @@ type biller struct {
 // something new.
 func (b *biller) document(at chargestream.Millis) error {
 	fresh := b.decide(at)
+	b.waits = false
 	k, err := b.knownAt(at, &b.correction)
 	if err != nil {
 		return err
@@ -98,6 +107,7 @@ func (b *biller) document(at chargestream.Millis) error {
 	if err := b.seal(k); err != nil {
 		return err
 	}
+	b.waits = k.start != nil && k.end != nil && b.terms.version == nil && !b.cancelled
 	if b.last != nil && len(fresh) == 0 && b.terms == before && k.same(b.last) {
 		return nil // so it would say the same
 	}

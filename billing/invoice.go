@@ -77,7 +77,7 @@ func (b *biller) price(v *chargestream.Invoice, k *known, e energy, r *reasons) 
 	*pricing.Bill, error) {
 	t := b.terms
 	if t.version == nil {
-		r.add(true, chargestream.HoldNoTariff, b.tariffEvidence)
+		r.add(true, chargestream.HoldNoTariff, b.missingEvidence)
 	} else {
 		v.TariffID, v.TariffValidFrom = t.tariffID, t.version.ValidFrom
 		v.Currency = t.tariff.Currency()

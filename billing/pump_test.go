@@ -9,6 +9,7 @@ import (
 
 	"chargestream"
 	"chargestream/billing"
+	"chargestream/internal/lattice"
 	"chargestream/internal/tabletest"
 	"chargestream/pricing"
 	"chargestream/tables"
@@ -118,6 +119,8 @@ type pump struct {
 
 	skews    []chargestream.Anomaly // of the station, that were sent
 	overlaps map[tables.HourKey][]chargestream.Anomaly
+	// looked is when reference data was looked for that a session waits for.
+	looked map[chargestream.SessionID]chargestream.Millis
 }
 
 func newPump(book billing.Book) *pump {
@@ -187,11 +190,24 @@ type timer struct {
 	session chargestream.SessionID // empty for the station
 }
 
+// due is when a session is billed next: one that waits for a tariff at each quarter hour.
+func (p *pump) due(id chargestream.SessionID) chargestream.Millis {
+	s := p.Sessions[id]
+	if p.looked == nil {
+		p.looked = map[chargestream.SessionID]chargestream.Millis{}
+	}
+	if s.Waits() {
+		return lattice.Least(s.NextDue(),
+			tables.QuarterAfter(max(s.BilledUpTo, p.looked[id])+1))
+	}
+	return s.NextDue()
+}
+
 // next is the row that is due first.
 func (p *pump) next() timer {
 	first := timer{due: p.Station.Due()}
 	for _, id := range sorted(p.Sessions) {
-		due := p.Sessions[id].NextDue()
+		due := p.due(id)
 		if due != 0 && (first.due == 0 || due < first.due) {
 			first = timer{due, id}
 		}
@@ -219,7 +235,8 @@ func (p *pump) Fire(now chargestream.Millis) error {
 			return err
 		}
 		p.Sessions[t.session].Marks = billed.Row.Marks
-		if due := p.Sessions[t.session].NextDue(); due != 0 && due <= now {
+		p.looked[t.session] = now
+		if due := p.due(t.session); due != 0 && due <= now {
 			return fmt.Errorf("session %q is due at %s after it was billed at %s", t.session, due,
 				now)
 		}

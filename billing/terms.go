@@ -6,6 +6,7 @@ import (
 
 	"chargestream"
 	"chargestream/pricing"
+	"chargestream/tables"
 )
 
 // terms are what a session is billed by: its station's entry in the registry and the version of
@@ -17,6 +18,7 @@ type terms struct {
 	info     *chargestream.StationInfo
 	location *time.Location
 	tariffID chargestream.TariffID
+	known    bool                        // there is a tariff of the id
 	version  *chargestream.TariffVersion // nil: none is in force
 	tariff   *pricing.Tariff
 }
@@ -54,10 +56,39 @@ func (b *biller) seal(k *known) error {
 			t.tariffID = t.info.TariffID
 		}
 	}
-	if t.tariffID == "" || k.start == nil || k.end == nil {
+	if k.start == nil || k.end == nil {
 		return nil
 	}
-	return b.sealTariff(t, at)
+	if t.tariffID != "" {
+		if err := b.sealTariff(t, at); err != nil || t.version != nil {
+			return err
+		}
+	}
+	if t.chosen != "" || registry == nil {
+		return nil
+	}
+	return b.sealLater(t, registry, at)
+}
+
+// sealLater looks for a later entry of the registry, of which the tariff was in force at the start:
+// where the entry that counts names none, it was a mistake.
+func (b *biller) sealLater(t *terms, registry *tables.Registry, at chargestream.Millis) error {
+	for _, info := range registry.Between(max(t.start, b.repriced), at) {
+		if info.TariffID == "" {
+			continue
+		}
+		later := *t
+		later.info, later.tariffID = info, info.TariffID
+		later.location = b.book.Location(info.TimeZone)
+		if err := b.sealTariff(&later, at); err != nil {
+			return err
+		}
+		if later.version != nil {
+			*t = later
+			return nil
+		}
+	}
+	return nil
 }
 
 // sealTariff finds the version of the tariff: of what arrived by a decision to reprice, else of
@@ -67,6 +98,7 @@ func (b *biller) sealTariff(t *terms, at chargestream.Millis) error {
 	if err != nil || history == nil {
 		return err
 	}
+	t.known = history.Exists(at)
 	if b.repriced != 0 && t.chosen == "" {
 		t.version = history.At(t.start, b.repriced)
 	}
@@ -81,6 +113,23 @@ func (b *biller) sealTariff(t *terms, at chargestream.Millis) error {
 		return fmt.Errorf("tariff %q: %w", t.tariffID, err)
 	}
 	return nil
+}
+
+// missingEvidence is which tariff was looked for, and the first thing that is not there: the
+// station in the registry, its tariff_id, that tariff, or a version of it that was in force at the
+// start.
+func (b *biller) missingEvidence(e chargestream.Evidence) {
+	b.tariffEvidence(e)
+	switch t := b.terms; {
+	case t.info == nil && t.chosen == "":
+		e["missing"] = "station"
+	case t.tariffID == "":
+		e["missing"] = "tariff_id"
+	case !t.known:
+		e["missing"] = "tariff"
+	default:
+		e["missing"] = "version"
+	}
 }
 
 // tariffEvidence is which tariff was looked for.

@@ -72,26 +72,26 @@ func tariffCases() []termsCase {
 			b.publish(yesterday, "t", priced(yesterday, "1"))
 			b.publish(due-chargestream.TariffDelay+1, "t", priced(yesterday, "2"))
 		}, nil, []string{"01:10 1.00"}},
-		{"a tariff that comes late is found at the next moment", func(b *shelf) {
+		{"a tariff that comes late is found at the end of the quarter hour", func(b *shelf) {
 			b.register(yesterday, info("t"))
 			b.publish(due+hour, "t", priced(yesterday, "2"))
 		}, func(s *charging) {
 			s.decided(due+3*hour, chargestream.Decision{Action: chargestream.ActionRelease})
-		}, []string{"01:10 held no_tariff", "04:10 2.00"}},
+		}, []string{"01:10 held no_tariff", "02:15 2.00", "04:10 2.00"}},
 		{"once found they are sealed", func(b *shelf) {
 			b.register(yesterday, info("t"))
 			b.publish(due+hour, "t", priced(yesterday, "2"))
 			b.publish(due+4*hour, "t", priced(yesterday, "3"))
 		}, func(s *charging) {
 			s.decided(due+3*hour, chargestream.Decision{Action: chargestream.ActionRelease})
-		}, []string{"01:10 held no_tariff", "04:10 2.00"}},
+		}, []string{"01:10 held no_tariff", "02:15 2.00", "04:10 2.00"}},
 		{"a tariff that is in force later only", func(b *shelf) {
 			b.register(yesterday, info("t"))
 			b.publish(yesterday, "t", priced(begin+1, "2"))
 			b.publish(due+hour, "t", priced(begin, "3"))
 		}, func(s *charging) {
 			s.decided(due+3*hour, chargestream.Decision{Action: chargestream.ActionRelease})
-		}, []string{"01:10 held no_tariff", "04:10 3.00"}},
+		}, []string{"01:10 held no_tariff", "02:15 3.00", "04:10 3.00"}},
 		{"a tariff that is withdrawn before the next moment", func(b *shelf) {
 			b.register(yesterday, info("t"))
 			b.publish(due+hour, "t", priced(yesterday, "2"))
@@ -116,13 +116,13 @@ func registryCases() []termsCase {
 			b.publish(yesterday, "u", priced(yesterday, "2"))
 		}, func(s *charging) {
 			s.decided(due+3*hour, chargestream.Decision{Action: chargestream.ActionRelease})
-		}, []string{"01:10 held no_tariff", "04:10 1.00"}},
+		}, []string{"01:10 held no_tariff", "02:15 1.00", "04:10 1.00"}},
 		{"the registry first, the tariff later", func(b *shelf) {
 			b.register(due+hour, info("t"))
 			b.publish(due+2*hour, "t", priced(yesterday, "1"))
 		}, func(s *charging) {
 			s.decided(due+3*hour, chargestream.Decision{Action: chargestream.ActionRelease})
-		}, []string{"01:10 held no_tariff", "04:10 1.00"}},
+		}, []string{"01:10 held no_tariff", "03:15 1.00", "04:10 1.00"}},
 		{"an entry that comes late counts from its arrival on", func(b *shelf) {
 			b.register(due, info("t"))
 			b.publish(yesterday, "t", priced(yesterday, "1"))
@@ -130,11 +130,25 @@ func registryCases() []termsCase {
 		{"a ms too late for the first bill", func(b *shelf) {
 			b.register(due+1, info("t"))
 			b.publish(yesterday, "t", priced(yesterday, "1"))
-		}, nil, []string{"01:10 held no_tariff"}},
+		}, nil, []string{"01:10 held no_tariff", "01:15 1.00"}},
 		{"an entry without a tariff", func(b *shelf) {
 			b.register(yesterday, info(""))
 			b.publish(yesterday, "t", priced(yesterday, "1"))
 		}, nil, []string{"01:10 held no_tariff"}},
+		{"an entry without a tariff, that is mended", func(b *shelf) {
+			b.register(yesterday, info(""))
+			b.register(due+hour, info("u"))
+			b.register(due+2*hour, info("t"))
+			b.publish(yesterday, "t", priced(yesterday, "1"))
+			b.publish(yesterday, "u", priced(begin+1, "2"))
+		}, nil, []string{"01:10 held no_tariff", "03:15 1.00"}},
+		{"history that is read later", func(b *shelf) {
+			b.register(due+9*hour, info("u"))
+			b.publish(due+9*hour, "t", priced(yesterday, "2"))
+			b.register(yesterday, info("t"))
+			b.publish(yesterday, "t", priced(yesterday, "1"))
+			b.publish(yesterday, "u", priced(yesterday, "3"))
+		}, nil, []string{"01:10 1.00"}},
 	}
 }
 

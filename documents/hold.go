@@ -301,6 +301,14 @@ func (p *proof) unitMismatch() string {
 }
 
 func (p *proof) noTariff() string {
+	switch missing, _ := p.of["missing"].(string); missing {
+	case "station":
+		return "the registry has no entry of the station"
+	case "tariff_id":
+		return "the registry's entry of the station names no tariff_id"
+	case "tariff":
+		return fmt.Sprintf("there is no tariff %q", p.text("tariff_id"))
+	}
 	var parts []string
 	if p.has("registry_entry") {
 		parts = append(parts, "the registry has no entry of the station")

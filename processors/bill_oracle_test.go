@@ -117,7 +117,6 @@ func tell(t *testing.T, f *oracle.Facts, rng *rand.Rand) *ledger {
 	for _, e := range f.Ends {
 		end = max(end, e.AtMs)
 	}
-	events = append(events, reminders(events, reference, end)...)
 	if rng == nil {
 		reference = append(reference, events...)
 		slices.SortStableFunc(reference, func(a, b told) int {
@@ -151,29 +150,6 @@ func tell(t *testing.T, f *oracle.Facts, rng *rand.Rand) *ledger {
 		t.Fatal(err)
 	}
 	return o
-}
-
-// reminders are what was told of the session, once more when all is over: a bill for reference data
-// that came late waits for the next fact of its session.
-func reminders(events, reference []told, endMs int64) []told {
-	topic, _ := topics.Lookup(topics.ChargingSessions)
-	const kept = 399 * chargestream.Day
-	for _, r := range events {
-		event, err := topic.Decode(r.value)
-		if err != nil || r.topic != topic.Name {
-			continue
-		}
-		if reference[len(reference)-1].arrivalMs < int64(event.At()-chargestream.Day) {
-			return nil
-		}
-		again := min(chargestream.Millis(endMs)+2*chargestream.Day, event.At()+kept)
-		if event.At()-chargestream.Millis(r.arrivalMs) <= chargestream.FutureLimit &&
-			int64(again) > r.arrivalMs {
-			r.arrivalMs = int64(again)
-			return []told{r}
-		}
-	}
-	return nil
 }
 
 func (o *ledger) note(t *testing.T, topic, key string, value []byte, headers []engine.Header) {

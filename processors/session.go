@@ -6,6 +6,7 @@ import (
 	"chargestream"
 	"chargestream/billing"
 	"chargestream/engine"
+	"chargestream/internal/lattice"
 	"chargestream/tables"
 	"chargestream/topics"
 )
@@ -13,6 +14,9 @@ import (
 // sessionRow is a session.
 type sessionRow struct {
 	tables.Session
+	// looked is the stream time up to which reference data was looked for that the session waits
+	// for. It is not written: after a restart it is looked for again.
+	looked chargestream.Millis
 }
 
 // SessionKey is the key of a session's row: the station, escaped, a slash and the session.
@@ -31,12 +35,18 @@ func decodeSession(_ string, row []byte) (*sessionRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sessionRow{*s}, nil
+	return &sessionRow{Session: *s}, nil
 }
 
 func appendSession(buf []byte, s *sessionRow) []byte { return s.Append(buf) }
 
-func sessionDue(_ string, s *sessionRow) int64 { return int64(s.NextDue()) }
+func sessionDue(_ string, s *sessionRow) int64 {
+	due := s.NextDue()
+	if s.Waits() {
+		due = lattice.Least(due, tables.QuarterAfter(max(s.BilledUpTo, s.looked)+1))
+	}
+	return int64(due)
+}
 
 // fireSession bills a session up to the stream time now.
 func (f *stationFold) fireSession(ctx *engine.Context, key string, row *sessionRow,
@@ -51,6 +61,7 @@ func (f *stationFold) fireSession(ctx *engine.Context, key string, row *sessionR
 		return err
 	}
 	row.Marks = billed.Row.Marks
+	row.looked = chargestream.Millis(now)
 	f.noteBilled(ctx, row.BilledUpTo)
 	return emitBill(ctx, &bill)
 }

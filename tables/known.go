@@ -8,11 +8,11 @@ func LateMoment(at, arrival chargestream.Millis) chargestream.Millis {
 	if arrival <= at+chargestream.Grace {
 		return 0
 	}
-	return quarterAfter(arrival)
+	return QuarterAfter(arrival)
 }
 
-// quarterAfter rounds a moment up to chargestream.LateBill.
-func quarterAfter(at chargestream.Millis) chargestream.Millis {
+// QuarterAfter rounds a moment up to chargestream.LateBill.
+func QuarterAfter(at chargestream.Millis) chargestream.Millis {
 	if cut := at.Truncate(chargestream.LateBill); cut != at {
 		return cut + chargestream.LateBill
 	}

@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,34 +32,60 @@ var (
 	ErrReferenceRevisions = errors.New("the history has as many revisions as it may have")
 )
 
+// referenceSkew is how far the clocks of two producers of reference data may be apart. A record
+// that arrives less than that before the newest one was sent after it, as the log says; one that
+// arrives earlier is history that was imported.
+const referenceSkew = chargestream.Hour
+
+// arrivalIn is when a record counts from that is read behind others, of which newest is the last
+// to arrive; zero for none.
+func arrivalIn(arrival, newest chargestream.Millis) chargestream.Millis {
+	if arrival > newest-referenceSkew {
+		return max(arrival, newest)
+	}
+	return arrival
+}
+
 // Registry is the row of the registry table: the history of a station's entry in the registry, in
-// the order in which the entries were read, which is that of the log. An entry counts from the
-// record after it.
+// the order in which the entries were read, which is that of the log. What was known at a moment
+// depends on when they arrived: history may be imported after what is newer. An entry counts from
+// the record after it.
 type Registry struct{ Revisions []RegistryRevision }
 
-// RegistryRevision is an entry of the registry from its arrival on, until the next revision.
+// RegistryRevision is an entry of the registry from its arrival on, until the next to arrive.
 type RegistryRevision struct {
-	Arrival chargestream.Millis       // never before that of the revision before
+	Arrival chargestream.Millis
 	Info    *chargestream.StationInfo // nil: there is no entry
 }
 
+func compareArrivals(a, b RegistryRevision) int { return cmp.Compare(a.Arrival, b.Arrival) }
+
+// byArrival are the revisions in the order in which they arrived. The list must not be changed.
+func (r *Registry) byArrival() []RegistryRevision {
+	if slices.IsSortedFunc(r.Revisions, compareArrivals) {
+		return r.Revisions
+	}
+	list := slices.Clone(r.Revisions)
+	slices.SortStableFunc(list, compareArrivals)
+	return list
+}
+
 // Add adds an entry of the registry, nil for none, and reports whether the row changed: an entry
-// that says the same as the last one adds nothing. An error wraps ErrReferenceBytes or
-// ErrReferenceRevisions, and the row is as it was.
+// that says the same as the one that counts when it arrives adds nothing. An error wraps
+// ErrReferenceBytes or ErrReferenceRevisions, and the row is as it was.
 func (r *Registry) Add(arrival chargestream.Millis, info *chargestream.StationInfo) (bool, error) {
-	last := RegistryRevision{}
-	if n := len(r.Revisions); n > 0 {
-		last = r.Revisions[n-1]
+	if list := r.byArrival(); len(list) > 0 {
+		arrival = arrivalIn(arrival, list[len(list)-1].Arrival)
 	}
 	text := textOf(info)
-	if textOf(last.Info) == text {
+	if textOf(r.By(arrival)) == text {
 		return false, nil
 	}
 	if err := checkRevisions(len(r.Revisions)); err != nil {
 		return false, err
 	}
 	more := Registry{Revisions: append(slices.Clip(r.Revisions),
-		RegistryRevision{Arrival: max(arrival, last.Arrival), Info: info})}
+		RegistryRevision{Arrival: arrival, Info: info})}
 	if len(r.Revisions) > 0 || len(text) > ReferenceBytesMax/2 { // else it cannot be too large
 		if err := checkBytes(len(more.Append(nil))); err != nil {
 			return false, err
@@ -94,24 +121,33 @@ func (r *Registry) At(start, now chargestream.Millis) *chargestream.StationInfo 
 	if info := r.By(start); info != nil {
 		return info
 	}
-	for i := range r.Revisions {
-		rev := &r.Revisions[i]
-		replaced := i+1 < len(r.Revisions) && r.Revisions[i+1].Arrival == rev.Arrival
-		if rev.Arrival > now {
-			break
-		}
-		if rev.Arrival > start && rev.Info != nil && !replaced {
-			return rev.Info
-		}
+	if later := r.Between(start, now); len(later) > 0 {
+		return later[0]
 	}
 	return nil
 }
 
+// Between are the entries that arrived after one moment and up to another, in that order. One that
+// another of the same arrival took the place of is none of them.
+func (r *Registry) Between(after, upTo chargestream.Millis) []*chargestream.StationInfo {
+	var found []*chargestream.StationInfo
+	list := r.byArrival()
+	for i := range list {
+		rev := &list[i]
+		replaced := i+1 < len(list) && list[i+1].Arrival == rev.Arrival
+		if after < rev.Arrival && rev.Arrival <= upTo && rev.Info != nil && !replaced {
+			found = append(found, rev.Info)
+		}
+	}
+	return found
+}
+
 // By is the last entry of the registry that arrived by a moment; nil for none.
 func (r *Registry) By(at chargestream.Millis) *chargestream.StationInfo {
-	for i := len(r.Revisions) - 1; i >= 0; i-- {
-		if r.Revisions[i].Arrival <= at {
-			return r.Revisions[i].Info
+	list := r.byArrival()
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].Arrival <= at {
+			return list[i].Info
 		}
 	}
 	return nil

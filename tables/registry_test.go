@@ -207,3 +207,45 @@ func TestRegistryOfRandomHistories(t *testing.T) {
 		}
 	})
 }
+
+// TestReferenceHistoryThatIsReadLater holds that an entry, or a tariff, which arrived long before
+// the newest one counts from its arrival: history is imported in any order. What the rows were when
+// they had fewer revisions stays.
+func TestReferenceHistoryThatIsReadLater(t *testing.T) {
+	var r tables.Registry
+	var tariff tables.Tariff
+	version := func(from int) []chargestream.TariffVersion {
+		return []chargestream.TariffVersion{{ValidFrom: minuteOf(from), Tariff: []byte(`{}`)}}
+	}
+	for _, rev := range []struct {
+		arrival int
+		name    string
+		changed bool
+	}{{1000, "b", true}, {100, "a", true}, {1001, "b", false}, {300, "a", false},
+		{960, "c", true}} {
+		changed, err := r.Add(minuteOf(rev.arrival), entryNamed(rev.name))
+		if err != nil || changed != rev.changed {
+			t.Fatalf("%+v: %v, %v", rev, changed, err)
+		}
+		changed, err = tariff.Add(minuteOf(rev.arrival), version(-int(rev.name[0])))
+		if err != nil || changed != rev.changed {
+			t.Fatalf("tariff %+v: %v, %v", rev, changed, err)
+		}
+	}
+	for at, want := range map[int]string{99: "", 100: "a", 999: "a", 1000: "c", 2000: "c"} {
+		if got := nameOf(r.By(minuteOf(at))); got != want {
+			t.Errorf("by minute %d: %q, want %q", at, got, want)
+		}
+		v := tariff.By(minuteOf(0), minuteOf(at))
+		if (v == nil) != (want == "") || v != nil && v.ValidFrom != minuteOf(-int(want[0])) {
+			t.Errorf("tariff by minute %d: %+v, want that of %q", at, v, want)
+		}
+	}
+	if got := nameOf(r.First(1).By(minuteOf(2000))); got != "b" {
+		t.Errorf("of the first: %q", got)
+	}
+	back, err := tables.DecodeRegistry(r.Append(nil))
+	if diff := cmp.Diff(&r, back); err != nil || diff != "" {
+		t.Errorf("%v, %s", err, diff)
+	}
+}

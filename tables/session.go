@@ -354,6 +354,10 @@ func (s *Session) NextDue() chargestream.Millis {
 	return due
 }
 
+// Waits tells whether the last document found no tariff in force: reference data that takes effect
+// later is looked for at each end of a quarter hour.
+func (s *Session) Waits() bool { return slices.Contains(s.Holds, chargestream.HoldNoTariff) }
+
 // Phase is how far the session has come.
 func (s *Session) Phase() chargestream.SessionPhase {
 	switch {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 
 	"chargestream"
@@ -14,9 +15,9 @@ import (
 // records were read, which is that of the log.
 type Tariff struct{ Revisions []TariffRevision }
 
-// TariffRevision is a tariff from its arrival on, until the next revision.
+// TariffRevision is a tariff from its arrival on, until the next to arrive.
 type TariffRevision struct {
-	Arrival  chargestream.Millis          // never before that of the revision before
+	Arrival  chargestream.Millis
 	Versions []chargestream.TariffVersion // by ValidFrom; empty: there is no tariff
 }
 
@@ -24,9 +25,14 @@ type TariffRevision struct {
 // the row changed, as Registry.Add does. The texts of the tariffs are compared as they are.
 func (t *Tariff) Add(arrival chargestream.Millis, versions []chargestream.TariffVersion) (bool,
 	error) {
-	last := TariffRevision{}
-	if n := len(t.Revisions); n > 0 {
-		last = t.Revisions[n-1]
+	list, last := t.byArrival(), TariffRevision{}
+	if n := len(list); n > 0 {
+		arrival = arrivalIn(arrival, list[n-1].Arrival)
+	}
+	for i := range list {
+		if list[i].Arrival <= arrival {
+			last = list[i]
+		}
 	}
 	versions = slices.Clone(versions)
 	slices.SortStableFunc(versions, func(a, b chargestream.TariffVersion) int {
@@ -39,7 +45,7 @@ func (t *Tariff) Add(arrival chargestream.Millis, versions []chargestream.Tariff
 		return false, err
 	}
 	more := Tariff{Revisions: append(slices.Clip(t.Revisions),
-		TariffRevision{Arrival: max(arrival, last.Arrival), Versions: versions})}
+		TariffRevision{Arrival: arrival, Versions: versions})}
 	if err := checkBytes(len(more.Append(nil))); err != nil {
 		return false, err
 	}
@@ -62,15 +68,32 @@ func (t *Tariff) At(start, now chargestream.Millis) *chargestream.TariffVersion 
 	return t.By(start, now-chargestream.TariffDelay)
 }
 
+// Exists tells whether there is a tariff, with any version, as it is in effect at now.
+func (t *Tariff) Exists(now chargestream.Millis) bool {
+	return t.By(math.MaxInt64, now-chargestream.TariffDelay) != nil
+}
+
 // By is the version of the tariff with the largest ValidFrom that is not after start, of the last
 // revision that arrived by a moment; nil for none.
 func (t *Tariff) By(start, at chargestream.Millis) *chargestream.TariffVersion {
-	for i := len(t.Revisions) - 1; i >= 0; i-- {
-		if t.Revisions[i].Arrival <= at {
-			return t.Revisions[i].at(start)
+	list := t.byArrival()
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].Arrival <= at {
+			return list[i].at(start)
 		}
 	}
 	return nil
+}
+
+// byArrival are the revisions in the order in which they arrived, as those of a Registry.
+func (t *Tariff) byArrival() []TariffRevision {
+	compare := func(a, b TariffRevision) int { return cmp.Compare(a.Arrival, b.Arrival) }
+	if slices.IsSortedFunc(t.Revisions, compare) {
+		return t.Revisions
+	}
+	list := slices.Clone(t.Revisions)
+	slices.SortStableFunc(list, compare)
+	return list
 }
 
 // at is the version in force at a moment; nil for none.

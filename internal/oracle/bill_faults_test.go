@@ -12,7 +12,8 @@ func flaws() []string {
 		flawLineRounding, flawVATOfRounded, flawNeverSealed, flawFirstTariff, flawWordOnly,
 		flawNoCarry, flawEVSEParks, flawRegisterFirst, flawLastLessFirst, flawNoClamp,
 		flawAllSamples, flawCopyBothHeld, flawOverlapCopies, flawReleaseForGood, flawNoNegation,
-		flawSkewIgnored, flawUTC, flawUnnamedLost, flawContext}
+		flawSkewIgnored, flawUTC, flawUnnamedLost, flawContext,
+		flawReferenceLost}
 }
 
 // TestHistoryTellsPlantedFaults breaks one rule at a time and wants DiffDocuments to tell it.

@@ -46,6 +46,7 @@ const (
 	flawSkewIgnored    = "clocks may be ahead"
 	flawUTC            = "the clock of the charger is universal time"
 	flawContext        = "readings of the begin and the end are like all others"
+	flawReferenceLost  = "reference data that comes late waits for the next fact"
 	flawUnnamedLost    = "samples that name no session are lost"
 )
 

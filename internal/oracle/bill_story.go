@@ -17,6 +17,7 @@ type story struct {
 	seal      seal
 	documents []Document
 	alarms    []Alarm
+	waits     bool // no tariff was in force for the last document that was due
 
 	// What was read and priced before, for speed only.
 	prices  map[string]priced
@@ -31,8 +32,17 @@ func (b billing) begin(f Facts) *story {
 
 func (b billing) story(f Facts) ([]Document, []Alarm) {
 	s := b.begin(f)
-	for _, atMs := range b.moments(s.facts) {
+	moments := b.moments(s.facts)
+	for i, atMs := range moments {
 		s.moment(atMs)
+		for s.waits && b.flaw != flawReferenceLost {
+			atMs = s.nextReference(atMs)
+			last := f.UntilMs != 0 && atMs > f.UntilMs
+			if atMs == 0 || last || i+1 < len(moments) && atMs >= moments[i+1] {
+				break
+			}
+			s.moment(atMs)
+		}
 	}
 	return s.documents, s.alarms
 }
@@ -48,10 +58,13 @@ func (s *story) moment(atMs int64) {
 		}
 	}
 	v, due := s.sheet(known)
+	s.waits = false
 	if !due {
 		return
 	}
 	s.sealAt(v)
+	s.waits = v.start != nil && v.end != nil && v.terms.tariff == nil &&
+		!s.decided.cancelled
 	if v, due = s.sheet(known); due {
 		s.add(s.document(v), v)
 	}

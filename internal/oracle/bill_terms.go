@@ -55,11 +55,49 @@ func (s *story) sealed() bool { return s.seal.atMs != 0 && s.seal.chosen == s.de
 func (s *story) lookup(startMs, atMs int64) terms {
 	t := s.fromRegistry(startMs, atMs)
 	if s.decided.tariff == "" {
+		if t.tariff == nil {
+			t = s.laterEntry(t, startMs, atMs)
+		}
 		return t
 	}
 	t.id = s.decided.tariff
 	t.tariff = s.version(t.id, startMs, tariffsInEffect(atMs))
 	return t
+}
+
+// laterEntry is the first entry that arrived behind the start, or the decision to reprice, and
+// whose tariff was in force at the start; the terms as they are where there is none.
+func (s *story) laterEntry(t terms, startMs, atMs int64) terms {
+	for i := range s.facts.Registry {
+		e := &s.facts.Registry[i]
+		if e.ArrivalMs <= max(startMs, s.decided.repriceBy) || e.ArrivalMs > atMs {
+			continue
+		}
+		replaced := i+1 < len(s.facts.Registry) &&
+			s.facts.Registry[i+1].ArrivalMs == e.ArrivalMs
+		if v := s.version(e.Tariff, startMs, tariffsInEffect(atMs)); v != nil && !replaced {
+			return terms{entry: e, id: e.Tariff, tariff: v}
+		}
+	}
+	return t
+}
+
+// nextReference is the first moment after one at which reference data takes effect for a session
+// that waits for it: the end of the quarter hour in which it counts; zero for none.
+func (s *story) nextReference(afterMs int64) int64 {
+	next := int64(0)
+	for _, e := range s.facts.Registry {
+		if at := ceilTo(e.ArrivalMs, quarterMs); at > afterMs && (next == 0 || at < next) {
+			next = at
+		}
+	}
+	for _, t := range s.facts.Tariffs {
+		at := ceilTo(t.ArrivalMs+tariffDelayMs, quarterMs)
+		if at > afterMs && (next == 0 || at < next) {
+			next = at
+		}
+	}
+	return next
 }
 
 // fromRegistry looks a start up in what is in effect at a moment: the last entry that arrived by

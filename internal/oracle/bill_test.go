@@ -190,9 +190,14 @@ func tellingsOfTerms() []telling {
 			*v = append(*v, TariffVersion{clock("12:00:01"), []byte(doubleRate)})
 		}, []string{plain}},
 		{"the tariff comes late", func(f *Facts) { f.Tariffs[0].ArrivalMs = clock("13:30") },
-			[]string{"13:10 held no_tariff 0"}},
-		{"the registry comes late", func(f *Facts) { f.Registry[0].ArrivalMs = clock("13:30") },
-			[]string{"13:10 held no_tariff 0"}},
+			[]string{"13:10 held no_tariff 0", "13:45 credits 0 0", "13:45 issued 360"}},
+		{"the registry comes late", func(f *Facts) { f.Registry[0].ArrivalMs = clock("13:31") },
+			[]string{"13:10 held no_tariff 0", "13:45 credits 0 0", "13:45 issued 360"}},
+		{"the entry names another tariff, and is mended", func(f *Facts) {
+			mended := f.Registry[0]
+			f.Registry[0].Tariff, mended.ArrivalMs = "x", clock("13:31")
+			f.Registry = append(f.Registry, mended)
+		}, []string{"13:10 held no_tariff 0", "13:45 credits 0 0", "13:45 issued 360"}},
 		{"a decision after the tariff", func(f *Facts) {
 			f.Tariffs[0].ArrivalMs = clock("13:30")
 			f.Decisions = []DecisionFact{decision("13:40", "d", ActRelease)}
