@@ -34,6 +34,13 @@ const IDBytesMax = 255
 // ErrID is returned by CheckID for a text that cannot serve as an identifier.
 var ErrID = errors.New("identifier must be 1 to 255 bytes of printable UTF-8")
 
+// FoldID is an identifier as it is compared: OCPP's IdToken and OCPI's CiString do not tell upper
+// from lower case, and blanks around an identifier say nothing. It is shown as it was first
+// written.
+func FoldID[T ~string](id T) T {
+	return T(strings.ToLower(strings.TrimSpace(string(id))))
+}
+
 // CheckID tells whether text can serve as an identifier: printable UTF-8 of bounded length.
 func CheckID(text string) error {
 	if text == "" || len(text) > IDBytesMax || !utf8.ValidString(text) {

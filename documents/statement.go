@@ -61,18 +61,26 @@ func Statements(
 	}
 	type place struct{ key, month, currency string }
 	found := map[place]*Statement{}
+	written := map[string]string{} // keys as they are compared, and as they were first written
 	for _, v := range statementParts(list) {
 		day, err := time.Parse(dayForm, v.BookingDate)
 		if err != nil {
 			return nil, refuse(&v, "booking date %q is not as 2026-03-02", v.BookingDate)
 		}
-		at := place{statementKey(&v, by), day.Format(monthForm), v.Currency}
+		key := statementKey(&v, by)
+		at := place{chargestream.FoldID(key), day.Format(monthForm), v.Currency}
+		if by == BySite {
+			at.key = key
+		}
+		if _, ok := written[at.key]; !ok {
+			written[at.key] = key
+		}
 		if month != "" && at.month != month {
 			continue
 		}
 		s := found[at]
 		if s == nil {
-			s = &Statement{By: by, Key: at.key, Month: at.month, Currency: at.currency,
+			s = &Statement{By: by, Key: written[at.key], Month: at.month, Currency: at.currency,
 				Documents: []chargestream.Invoice{}, Held: []chargestream.Invoice{}}
 			found[at] = s
 		}

@@ -291,3 +291,14 @@ func TestPDFTotal(t *testing.T) {
 func buffer(t failer, write func(io.Writer) error) *bytes.Buffer {
 	return bytes.NewBuffer(written(t, write))
 }
+
+// TestStatementsOfAUserInAnotherCase holds that a user is one however the id is written, and called
+// as in the first document.
+func TestStatementsOfAUserInAnotherCase(t *testing.T) {
+	first, second := plain("s-1"), plain("s-2")
+	first.UserID, second.UserID = "DEADBEEF", " deadbeef"
+	list, err := Statements([]chargestream.Invoice{*second, *first}, ByUser, "")
+	if err != nil || len(list) != 1 || list[0].Key != "DEADBEEF" || len(list[0].Documents) != 2 {
+		t.Errorf("%+v, %v", list, err)
+	}
+}

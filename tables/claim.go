@@ -39,7 +39,15 @@ type End struct {
 
 func compareStartContent(a, b *Start) int {
 	return cmp.Or(cmp.Compare(a.At, b.At), lattice.CompareOptional(a.Meter, b.Meter),
-		cmp.Compare(a.ConnectorID, b.ConnectorID), cmp.Compare(a.UserID, b.UserID))
+		cmp.Compare(a.ConnectorID, b.ConnectorID), compareUsers(a.UserID, b.UserID))
+}
+
+// compareUsers compares users, who are one however they are written.
+func compareUsers(a, b chargestream.UserID) int {
+	if a == b {
+		return 0
+	}
+	return cmp.Compare(chargestream.FoldID(a), chargestream.FoldID(b))
 }
 
 func compareEndContent(a, b *End) int {
@@ -87,7 +95,7 @@ func mergeClaim[T any](
 func mergeStart(list []Start, s Start) []Start {
 	return mergeClaim(list, s, compareStartContent, func(a, b *Start) int {
 		return cmp.Or(cmp.Compare(a.Known(), b.Known()), cmp.Compare(a.Arrival, b.Arrival),
-			cmp.Compare(a.ReportedAt, b.ReportedAt))
+			cmp.Compare(a.ReportedAt, b.ReportedAt), cmp.Compare(a.UserID, b.UserID))
 	}, func(s *Start) chargestream.Millis { return s.Arrival })
 }
 

@@ -26,7 +26,7 @@ func (v *Views) Invoices(
 	t, x := v.tables.Invoices, v.indexes.invoices
 	choices := [][]set{x.all()}
 	for _, wanted := range []term{
-		{fieldUser, string(f.UserID)},
+		{fieldUser, string(chargestream.FoldID(f.UserID))},
 		{fieldStation, string(f.StationID)},
 		{fieldSite, string(f.SiteID)},
 		{fieldMonth, f.Month},
@@ -67,7 +67,7 @@ func invoiceTerms(_ string, value []byte) ([]term, error) {
 	err := eachText(value, func(name, text string) {
 		switch name {
 		case "user_id":
-			terms = valued(terms, fieldUser, text)
+			terms = valued(terms, fieldUser, chargestream.FoldID(text))
 		case "station_id":
 			terms = valued(terms, fieldStation, text)
 		case "site_id":

@@ -37,7 +37,7 @@ const monthForm = "2006-01"
 // Matches reports whether an invoice is asked for, whatever its page.
 func (f *InvoiceFilter) Matches(v *chargestream.Invoice) bool {
 	return (f.SessionID == "" || v.SessionID == f.SessionID) &&
-		(f.UserID == "" || v.UserID == f.UserID) &&
+		(f.UserID == "" || chargestream.FoldID(v.UserID) == chargestream.FoldID(f.UserID)) &&
 		(f.StationID == "" || v.StationID == f.StationID) &&
 		(f.SiteID == "" || v.SiteID == f.SiteID) &&
 		(f.Month == "" || MonthOf(v.BookingDate) == f.Month) &&

@@ -88,7 +88,8 @@ func checkMonth(month string) error {
 // the document that it cancels, so both pass, or none.
 func (f *invoiceFilter) whose(v *chargestream.Invoice) bool {
 	is := func(want, got string) bool { return want == "" || want == got }
-	return is(f.user, string(v.UserID)) && is(f.site, string(v.SiteID)) &&
+	return is(chargestream.FoldID(f.user), string(chargestream.FoldID(v.UserID))) &&
+		is(f.site, string(v.SiteID)) &&
 		is(f.station, string(v.StationID)) && is(f.session, string(v.SessionID))
 }
 

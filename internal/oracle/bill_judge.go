@@ -57,8 +57,9 @@ func (s *story) judgeEnded(v sheet, is map[string]bool) {
 	}
 }
 
-// unknownUser is literal: no blanks are cut off.
+// unknownUser looks at an identifier, so blanks around it say nothing.
 func unknownUser(user string) bool {
+	user = strings.TrimSpace(user)
 	return strings.Trim(user, "0") == "" || slices.Contains(
 		[]string{"unknown", "anonymous", "none", "null", "n/a"}, strings.ToLower(user))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -47,6 +48,7 @@ const (
 	flawUTC            = "the clock of the charger is universal time"
 	flawContext        = "readings of the begin and the end are like all others"
 	flawReferenceLost  = "reference data that comes late waits for the next fact"
+	flawCaseTold       = "a user in another case is another user"
 	flawUnnamedLost    = "samples that name no session are lost"
 )
 
@@ -138,7 +140,27 @@ func distinct[T any](
 	return facts
 }
 
+// distinctStarts takes users that are written in another case for one, who is called as the first
+// start to arrive has it.
 func (b billing) distinctStarts(all []StartFact) []StartFact {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(x, y StartFact) int {
+		return cmp.Or(cmp.Compare(x.ArrivalMs, y.ArrivalMs), cmp.Compare(x.User, y.User))
+	})
+	names := map[string]string{}
+	for i := range all {
+		if b.flaw == flawCaseTold {
+			break
+		}
+		user := strings.ToLower(strings.TrimSpace(all[i].User))
+		bare := all[i]
+		bare.User, bare.ArrivalMs = user, 0
+		content := contentOf(bare)
+		if _, ok := names[content]; !ok {
+			names[content] = all[i].User
+		}
+		all[i].User = names[content]
+	}
 	return distinct(b, all, func(s *StartFact) *int64 { return &s.ArrivalMs },
 		func(s StartFact) bool { return believed(s.at(), s.ArrivalMs, sessionsKept) })
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -140,7 +141,11 @@ func (d *draw) starts() {
 	d.f.Starts = append(d.f.Starts, s)
 	for d.chance(25) {
 		s.ArrivalMs = d.arrival(s.AtMs, 50)
-		d.f.Starts = append(d.f.Starts, s)
+		again := s
+		if d.chance(30) {
+			again.User = pick(d.rng, strings.ToUpper(s.User), " "+s.User)
+		}
+		d.f.Starts = append(d.f.Starts, again)
 	}
 	if d.chance(3) { // of a station that has not set its clock yet
 		unset := s

@@ -31,11 +31,10 @@ func (s *story) termsAt(v sheet) terms {
 	if s.sealed() && s.rules.flaw != flawNeverSealed {
 		atMs = s.seal.atMs
 	}
-	t := s.lookup(v.start.AtMs, atMs)
 	if v.end == nil {
-		t.id, t.tariff = "", nil
+		return terms{entry: s.fromRegistry(v.start.AtMs, atMs).entry}
 	}
-	return t
+	return s.lookup(v.start.AtMs, atMs)
 }
 
 // sealAt seals the terms of a document with start and end if some version is in force. A reprice
