@@ -1,5 +1,7 @@
 package chargestream
 
+import "slices"
+
 // InvoiceKind tells what an Invoice record is.
 type InvoiceKind string
 
@@ -20,7 +22,23 @@ const (
 	StatusIssued InvoiceStatus = "issued"
 	// StatusHeld: see HoldReasons; nothing is sent before somebody has looked at it.
 	StatusHeld InvoiceStatus = "held"
+	// StatusCancelled is asked for, and in no record: held, by a decision that the session is not
+	// billed. Nobody has to look at it.
+	StatusCancelled InvoiceStatus = "cancelled"
 )
+
+// Is tells whether an invoice is of a status that is asked for; empty for all. A cancelled one is
+// not among those that are held, as it waits for nothing.
+func (v *Invoice) Is(status InvoiceStatus) bool {
+	cancelled := v.Status == StatusHeld && slices.Equal(v.HoldReasons, []HoldReason{HoldCancelled})
+	switch status {
+	case "":
+		return true
+	case StatusCancelled:
+		return cancelled
+	}
+	return v.Status == status && !cancelled
+}
 
 // HoldReason tells why an invoice is held.
 type HoldReason string

@@ -26,7 +26,9 @@ func drawInvoice(t *rapid.T) chargestream.Invoice {
 		BookingDate: date,
 		Kind:        chargestream.KindInvoice,
 		Status: rapid.SampledFrom([]chargestream.InvoiceStatus{chargestream.StatusIssued,
-			chargestream.StatusHeld}).Draw(t, "status")}
+			chargestream.StatusHeld}).Draw(t, "status"),
+		HoldReasons: rapid.SampledFrom([][]chargestream.HoldReason{nil,
+			{chargestream.HoldCancelled}, {chargestream.HoldNoTariff}}).Draw(t, "reasons")}
 }
 
 // few are a few words, so that there is something to every filter; or none.
@@ -40,7 +42,7 @@ func drawInvoiceFilter(t *rapid.T) web.InvoiceFilter {
 		SiteID:    chargestream.SiteID(few().Draw(t, "by site")),
 		Month:     rapid.SampledFrom([]string{"", "2026-03", "2026-04"}).Draw(t, "by month"),
 		Status: rapid.SampledFrom([]chargestream.InvoiceStatus{"", chargestream.StatusHeld,
-			chargestream.StatusIssued}).Draw(t, "by status"),
+			chargestream.StatusIssued, chargestream.StatusCancelled}).Draw(t, "by status"),
 		SessionID: chargestream.SessionID(rapid.SampledFrom([]string{"", "", "a", "aa"}).
 			Draw(t, "by session")),
 	}

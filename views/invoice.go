@@ -35,7 +35,7 @@ func (v *Views) Invoices(
 			choices = append(choices, x.with(wanted))
 		}
 	}
-	if f.Status == chargestream.StatusHeld {
+	if f.Status == chargestream.StatusHeld || f.Status == chargestream.StatusCancelled {
 		choices = append(choices, x.with(term{field: fieldHeld}))
 	}
 	if f.SessionID != "" {

@@ -41,7 +41,7 @@ func (f *InvoiceFilter) Matches(v *chargestream.Invoice) bool {
 		(f.StationID == "" || v.StationID == f.StationID) &&
 		(f.SiteID == "" || v.SiteID == f.SiteID) &&
 		(f.Month == "" || MonthOf(v.BookingDate) == f.Month) &&
-		(f.Status == "" || v.Status == f.Status) &&
+		v.Is(f.Status) &&
 		(f.Kind == "" || v.Kind == f.Kind)
 }
 
@@ -59,6 +59,14 @@ type invoiceStatusWord string
 // Schema implements huma.SchemaProvider.
 func (invoiceStatusWord) Schema(huma.Registry) *huma.Schema {
 	return words(chargestream.StatusIssued, chargestream.StatusHeld)
+}
+
+// statusAskedWord is a chargestream.InvoiceStatus that is asked for.
+type statusAskedWord string
+
+// Schema implements huma.SchemaProvider.
+func (statusAskedWord) Schema(huma.Registry) *huma.Schema {
+	return words(chargestream.StatusIssued, chargestream.StatusHeld, chargestream.StatusCancelled)
 }
 
 // holdReasonWord is a chargestream.HoldReason with its words in the schema.
@@ -79,7 +87,7 @@ type invoicesInput struct {
 	StationID chargestream.StationID `query:"station_id" doc:"Invoices of this station"`
 	SiteID    chargestream.SiteID    `query:"site_id" doc:"Invoices of this site"`
 	Month     month                  `query:"month" doc:"Invoices booked in this month"`
-	Status    invoiceStatusWord      `query:"status" doc:"Invoices that may be sent, or not yet"`
+	Status    statusAskedWord        `query:"status" doc:"Issued, held, or cancelled"`
 	Kind      invoiceKindWord        `query:"kind" doc:"Invoices, or credit notes"`
 	PageInput
 }

@@ -52,7 +52,8 @@ func (f *invoiceFilter) flags(cmd *cobra.Command) {
 	flags.StringVar(&f.site, "site", "", "only those of this site `id`")
 	flags.StringVar(&f.station, "station", "", "only those of this station `id`")
 	flags.StringVar(&f.session, "session", "", "only those of this session `id`")
-	flags.StringVar(&f.status, "status", "", "only those of this `status`: issued or held")
+	flags.StringVar(&f.status, "status", "",
+		"only those of this `status`: issued, held or cancelled")
 	flags.StringVar(&f.reason, "reason", "", "only those held for this `reason`, such as no_tariff")
 	flags.StringVar(&f.month, "month", "",
 		"only those booked in this `month`, as 2026-03, where the station is")
@@ -67,8 +68,10 @@ func (f *invoiceFilter) check() error {
 	switch {
 	case f.live && f.all:
 		return usageError("--live and --all ask for different lists", "give one of them")
-	case f.status != "" && status != chargestream.StatusIssued && status != chargestream.StatusHeld:
-		return usageError(fmt.Sprintf("--status %q is neither issued nor held", f.status), "")
+	case f.status != "" && !slices.Contains([]chargestream.InvoiceStatus{chargestream.StatusIssued,
+		chargestream.StatusHeld, chargestream.StatusCancelled}, status):
+		return usageError(fmt.Sprintf("--status %q is none of issued, held, cancelled", f.status),
+			"")
 	case f.reason != "" && !codecs.KnownHold(chargestream.HoldReason(f.reason)):
 		return usageError(fmt.Sprintf("--reason %q is no reason to hold a bill", f.reason),
 			"the reasons are "+joinReasons(chargestream.HoldReasons()))
@@ -95,7 +98,7 @@ func (f *invoiceFilter) whose(v *chargestream.Invoice) bool {
 
 // passes reports whether a document is asked for, live or not.
 func (f *invoiceFilter) passes(v *chargestream.Invoice) bool {
-	return f.whose(v) && (f.status == "" || f.status == string(v.Status)) &&
+	return f.whose(v) && v.Is(chargestream.InvoiceStatus(f.status)) &&
 		(f.reason == "" || slices.Contains(v.HoldReasons, chargestream.HoldReason(f.reason))) &&
 		(f.month == "" || strings.HasPrefix(v.BookingDate, f.month+"-"))
 }
