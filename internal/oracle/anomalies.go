@@ -51,6 +51,9 @@ func FactsOf(r Row, connector []Row) Facts {
 	}
 	const always = 1000
 	f.Registry = []RegistryFact{{ArrivalMs: always, Tariff: "free"}}
+	if typeOf(connector) == "CHAdeMO" {
+		f.Registry[0].ConnectorType = map[string]string{r.Connector: "CHADEMO"}
+	}
 	f.Tariffs = []TariffFact{{ID: "free", ArrivalMs: always, Versions: []TariffVersion{{
 		always, []byte(`{"currency":"EUR","elements":[{"price_components":[` +
 			`{"type":"FLAT","price":0,"vat":0}]}]}`)}}}}

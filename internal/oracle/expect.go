@@ -11,9 +11,15 @@ func Expect(rows []Row, tariff Tariff) *Expected {
 	x := New()
 	duplicate := duplicates(rows)
 	overlap := overlaps(rows, duplicate)
+	rating := ratings(rows)
 	for _, r := range rows {
 		x.Sessions[r.ID] = sessionOf(r)
-		x.AddInvoice(r.ID, invoiceOf(r, duplicate[r.ID], overlap[r.ID], tariff))
+		v := invoiceOf(r, duplicate[r.ID], overlap[r.ID], tariff)
+		if overPower(r, rating[[2]string{r.Station, r.Connector}]) {
+			v.Reasons, v.Held = append(v.Reasons, HoldOverPower), true
+			slices.Sort(v.Reasons)
+		}
+		x.AddInvoice(r.ID, v)
 	}
 	x.Total()
 	addWindows(x, rows, duplicate)
@@ -118,8 +124,45 @@ func (v *Invoice) sum() {
 	}
 }
 
-// parisRatingW is the rating of a connector where the registry tells none.
-const parisRatingW = 1_000_000
+// ratings are what connectors are believed to deliver, in W. The words that have no limit of their
+// own here are as CCS.
+func ratings(rows []Row) map[[2]string]int64 {
+	connectors := map[[2]string][]Row{}
+	for _, r := range rows {
+		at := [2]string{r.Station, r.Connector}
+		connectors[at] = append(connectors[at], r)
+	}
+	found := map[[2]string]int64{}
+	for at, own := range connectors {
+		if found[at] = 500_000; typeOf(own) == "CHAdeMO" {
+			found[at] = 100_000
+		}
+	}
+	return found
+}
+
+// typeOf is the type that most rows of a connector tell, of equals the first in the alphabet.
+func typeOf(connector []Row) string {
+	counts, most := map[string]int{}, ""
+	for _, r := range connector {
+		if r.Type != "" {
+			counts[r.Type]++
+		}
+	}
+	for word, n := range counts {
+		if n > counts[most] || n == counts[most] && word < most {
+			most = word
+		}
+	}
+	return most
+}
+
+// overPower tells whether the energy is more than the rating for the time, 10 % more, and 1 kWh:
+// all times 10 hours in ms.
+func overPower(r Row, ratingW int64) bool {
+	return r.HasEnergy && r.HasEnd &&
+		r.EnergyWh*10*hourMs > ratingW*11*max(0, r.EndMs-r.StartMs)+1000*10*hourMs
+}
 
 func holdReasons(r Row, duplicate, overlap bool) []string {
 	var reasons []string
@@ -128,11 +171,6 @@ func holdReasons(r Row, duplicate, overlap bool) []string {
 	}
 	if unknownUser(r.User) {
 		reasons = append(reasons, HoldUnknownUser)
-	}
-	// More than 1 MW for its time, 10 % more, and 1 kWh: all times 10 hours in ms.
-	if r.HasEnergy && r.HasEnd &&
-		r.EnergyWh*10*hourMs > parisRatingW*11*(r.EndMs-r.StartMs)+1000*10*hourMs {
-		reasons = append(reasons, HoldOverPower)
 	}
 	if duplicate {
 		reasons = append(reasons, HoldDuplicate)

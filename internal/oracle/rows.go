@@ -24,6 +24,7 @@ type Row struct {
 	ID             string
 	Station        string
 	Connector      string // plug_ref, or charge_point_ref where that is empty
+	Type           string // of the connector, in the operator's word; empty where it is not told
 	User           string
 	StartMs        int64
 	StartArrivalMs int64
@@ -72,7 +73,12 @@ func parse(r io.Reader) ([]Row, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read line %d: %w", line, err)
 		}
-		row, err := rowOf(func(name string) string { return record[column[name]] })
+		row, err := rowOf(func(name string) string {
+			if i, ok := column[name]; ok {
+				return record[i]
+			}
+			return ""
+		})
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", line, err)
 		}
@@ -89,6 +95,7 @@ func rowOf(cell func(name string) string) (Row, error) {
 		ID:        cell("record_id"),
 		Station:   cell("station_ref"),
 		Connector: cell("plug_ref"),
+		Type:      cell("connector_type"),
 		User:      cell("user"),
 	}
 	if row.Connector == "" {
