@@ -120,8 +120,8 @@ func steps() map[chargestream.HoldReason][]step {
 		chargestream.HoldSignedInvalid: {say("chargestream stations put FILE: the entry with the " +
 			"meter_serial and public_key of the meter, if those are what is wrong; then reprice"),
 			release, cancel},
-		"energy_mismatch": {energy, release},
-		"signed_unverified": {say("chargestream stations put FILE: the entry with the " +
+		chargestream.HoldEnergyMismatch: {energy, release},
+		chargestream.HoldSignedUnverified: {say("chargestream stations put FILE: the entry with the " +
 			"public_key of the meter; then reprice"), release, cancel},
 		chargestream.HoldSignedMismatch: {decide("correct", "--energy-wh WH",
 			"bill the signed energy"), release},

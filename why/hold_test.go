@@ -78,9 +78,9 @@ func reasons() map[chargestream.HoldReason]struct {
 			[]string{"public_key", release, cancel}},
 		chargestream.HoldSignedMismatch: {e{"energy_wh": 4000, "signed_energy_mwh": 3_000_000},
 			"3.000000 kWh are signed", []string{energyWords, release}},
-		"energy_mismatch": {e{"reported_energy_wh": 0, "measured_wh": 8000}, "8.000 kWh",
+		chargestream.HoldEnergyMismatch: {e{"reported_energy_wh": 0, "measured_wh": 8000}, "8.000 kWh",
 			[]string{energyWords, release}},
-		"signed_unverified": {e{"connector_id": "2", "public_key": "none"}, "no public_key",
+		chargestream.HoldSignedUnverified: {e{"connector_id": "2", "public_key": "none"}, "no public_key",
 			[]string{"public_key", release, cancel}},
 		chargestream.HoldCancelled: {nil, "not billed", []string{"nothing", reprice}},
 	}

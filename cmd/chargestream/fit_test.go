@@ -66,7 +66,7 @@ func TestListsOfNothing(t *testing.T) {
 		return run(t, nil, "statements", brokers, "--by=user", "--month=2026-03", "--format=csv",
 			"--out", filepath.Join(t.TempDir(), "s"), "--key", key)
 	}
-	statements("CARD-8").want(t, exitNotFound, "", `--key "CARD-8": the user has no documents in `+
+	statements("8").want(t, exitNotFound, "", `--key "8": the user has no documents in `+
 		"2026-03\nhint: there are 2 of this month, such as card-8, card-7")
 	statements("card-8").want(t, exitOK, `"documents":1`, "")
 }
