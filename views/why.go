@@ -109,17 +109,16 @@ func (v *Views) letters(station chargestream.StationID,
 	return v.tables.Letters.Of(station, session)
 }
 
-// registryOf is the registry's entry of a station as a history of one revision; nil for none. An
-// entry that cannot be read is none, as for the processors.
+// registryOf is the history of a station's entry in the registry; nil for none.
 func (v *Views) registryOf(id chargestream.StationID) (*tables.Registry, error) {
-	info, err := read(v, v.tables.Registry, string(id), decodeInfo)
-	switch {
-	case errors.Is(err, web.ErrNotFound), errors.Is(err, ErrCorrupt):
+	row, err := read(v, v.tables.Registry, string(id), func(_ string, value []byte) (
+		*tables.Registry, error) {
+		return tables.DecodeRegistry(value)
+	})
+	if errors.Is(err, web.ErrNotFound) || errors.Is(err, ErrCorrupt) {
 		return nil, nil
-	case err != nil:
-		return nil, err
 	}
-	return &tables.Registry{Revisions: []tables.RegistryRevision{{Info: info}}}, nil
+	return row, err
 }
 
 // tariff looks up the history of a tariff.

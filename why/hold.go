@@ -98,7 +98,9 @@ func steps() map[chargestream.HoldReason][]step {
 		chargestream.HoldClockSkew:        {times, release},
 		chargestream.HoldConflict: {decide("correct", "--start TIME, --end TIME or --energy-wh WH",
 			"set what is right"), release},
-		chargestream.HoldNoTariff: {tariffStep, reprice},
+		chargestream.HoldNoTariff: {tariffStep, say("wait: once that counts, the bill follows " +
+			"by itself at the end of the quarter hour"), decide("reprice", "",
+			"do not wait for that")},
 		chargestream.HoldTariffUnsupported: {say("chargestream tariffs put FILE: the tariff " +
 			"without what is not known of the session, or chargestream stations put FILE: the " +
 			"entry with what is missing, such as its time_zone"), reprice,
@@ -121,8 +123,8 @@ func steps() map[chargestream.HoldReason][]step {
 			"meter_serial and public_key of the meter, if those are what is wrong; then reprice"),
 			release, cancel},
 		chargestream.HoldEnergyMismatch: {energy, release},
-		chargestream.HoldSignedUnverified: {say("chargestream stations put FILE: the entry with the " +
-			"public_key of the meter; then reprice"), release, cancel},
+		chargestream.HoldSignedUnverified: {say("chargestream stations put FILE: the entry with " +
+			"the public_key of the meter; then reprice"), release, cancel},
 		chargestream.HoldSignedMismatch: {decide("correct", "--energy-wh WH",
 			"bill the signed energy"), release},
 		chargestream.HoldCancelled: {say("nothing: an operator decided it"),

@@ -54,7 +54,7 @@ func reasons() map[chargestream.HoldReason]struct {
 			"another at 2026-03-02T12:01:00Z", []string{"invoices correct s-1 --start", release}},
 		chargestream.HoldNoTariff: {e{"tariff_id": "city-ac"}, `the tariff "city-ac"`,
 			[]string{`tariffs put FILE: a version of "city-ac" that is valid at ` +
-				"2026-03-02T12:00:00Z", reprice}},
+				"2026-03-02T12:00:00Z", "wait", reprice}},
 		chargestream.HoldTariffUnsupported: {e{"tariff_id": "t", "error": "no current"},
 			"no current", []string{"tariffs put", reprice, "--tariff ID"}},
 		chargestream.HoldOverlap: {e{"other_session_id": "s-2", "overlap_from": noon,
@@ -78,10 +78,10 @@ func reasons() map[chargestream.HoldReason]struct {
 			[]string{"public_key", release, cancel}},
 		chargestream.HoldSignedMismatch: {e{"energy_wh": 4000, "signed_energy_mwh": 3_000_000},
 			"3.000000 kWh are signed", []string{energyWords, release}},
-		chargestream.HoldEnergyMismatch: {e{"reported_energy_wh": 0, "measured_wh": 8000}, "8.000 kWh",
-			[]string{energyWords, release}},
-		chargestream.HoldSignedUnverified: {e{"connector_id": "2", "public_key": "none"}, "no public_key",
-			[]string{"public_key", release, cancel}},
+		chargestream.HoldEnergyMismatch: {e{"reported_energy_wh": 0, "measured_wh": 8000},
+			"8.000 kWh", []string{energyWords, release}},
+		chargestream.HoldSignedUnverified: {e{"connector_id": "2", "public_key": "none"},
+			"no public_key", []string{"public_key", release, cancel}},
 		chargestream.HoldCancelled: {nil, "not billed", []string{"nothing", reprice}},
 	}
 }

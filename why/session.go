@@ -181,8 +181,9 @@ func (f *SessionFacts) tariff(live *chargestream.Invoice) (chargestream.TariffWh
 			found.Text, f.ID)
 		found.TariffID, found.ValidFrom = live.TariffID, live.TariffValidFrom
 	case found.ValidFrom != 0:
-		found.Text += fmt.Sprintf("; it was not known when the bill was made at %s, so \""+
-			"chargestream invoices reprice %s\" bills by it", live.IssuedAt, f.ID)
+		found.Text += fmt.Sprintf("; it was not known when the bill was made at %s: a bill that "+
+			"waits for its tariff follows by itself at the end of a quarter hour, and \""+
+			"chargestream invoices reprice %s\" bills by it at once", live.IssuedAt, f.ID)
 	}
 	return found, nil
 }

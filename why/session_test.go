@@ -129,7 +129,25 @@ func TestTariffThatCameLater(t *testing.T) {
 		Registry:  entry(chargestream.StationInfo{TariffID: "city-ac"}),
 		Documents: []chargestream.Invoice{v}})
 	if w.Tariff.TariffID != "city-ac" || !strings.Contains(w.Tariff.Text, "was not known when the "+
-		`bill was made at 2026-03-02T13:00:00Z, so "chargestream invoices reprice s-1"`) {
+		"bill was made at 2026-03-02T13:00:00Z: a bill that waits for its tariff follows by "+
+		"itself") {
+		t.Errorf("%+v", w.Tariff)
+	}
+}
+
+// TestTariffOfALaterEntry: an entry that names no tariff in force was a mistake, and the first
+// later one that does counts, as billing has it.
+func TestTariffOfALaterEntry(t *testing.T) {
+	registry := entry(chargestream.StationInfo{})
+	for i, id := range []chargestream.TariffID{"x", "city-ac", "y"} {
+		registry.Revisions = append(registry.Revisions, tables.RegistryRevision{
+			Arrival: noon + chargestream.Millis(i+1)*chargestream.Hour,
+			Info:    &chargestream.StationInfo{StationID: "st-1", TariffID: id}})
+	}
+	w := session(t, &why.SessionFacts{ID: "s-1", Station: "st-1", Registry: registry,
+		Row: &tables.Session{Starts: started(), Low: noon}})
+	if w.Tariff.TariffID != "city-ac" || !strings.Contains(w.Tariff.Text,
+		"which arrived at 2026-03-02T14:00:00Z, names it") {
 		t.Errorf("%+v", w.Tariff)
 	}
 }

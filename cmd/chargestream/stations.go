@@ -35,8 +35,8 @@ chargestream stations put {"station_id":"A","tariff_id":"city-ac"} --dry-run`,
 			}
 			f.topic = topics.Stations
 			return a.send(cmd.Context(), objects, &f, []string{"an entry counts for sessions " +
-				"that begin after it, and for earlier ones of a station that had none; for bills " +
-				"that were made: \"chargestream invoices reprice\""})
+				"that begin after it, and for those that waited for it; for other bills that " +
+				"were made: \"chargestream invoices reprice\""})
 		},
 	}
 	a.kafkaFlags(put)

@@ -69,9 +69,9 @@ func (a *app) putTariffs(ctx context.Context, objects []object, validFrom string
 		}
 	}
 	var bad refusals
-	notes := []string{fmt.Sprintf("a tariff counts %d minutes after its arrival, for bills that "+
-		"are made then; others: \"chargestream invoices reprice\"",
-		chargestream.TariffDelay/chargestream.Minute)}
+	notes := []string{fmt.Sprintf("a tariff counts %d minutes after its arrival; bills that wait "+
+		"for it follow at the end of the quarter hour; others that were made: \"chargestream "+
+		"invoices reprice\"", chargestream.TariffDelay/chargestream.Minute)}
 	for i, o := range objects {
 		value, err := wrapTariff(o.value, validFrom, known)
 		if err != nil {
