@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"chargestream"
 	"chargestream/codecs"
@@ -84,6 +87,34 @@ func FuzzDecodeDecision(f *testing.F) {
 }
 
 func FuzzDecodeHeartbeat(f *testing.F) { fuzzDecode(f, "heartbeat", statusCases()) }
+
+// FuzzDecodeStation holds for any bytes that an entry of the registry is read again as the same
+// from what is written of it, and that a refusal says what to do.
+func FuzzDecodeStation(f *testing.F) {
+	for _, text := range []string{`{"stationId":7,"lat":"45.5","connectors":[{"connectorId":1}]}`,
+		`{"id":"L","evses":[{"uid":"E","connectors":[{"id":"1"}]}]}`,
+		`{"station_id":"a","tarif_id":1}`, `{"station_id":"a","max_power_w":1e400}`,
+		"\ufeff{}", `{"schema":1,"payload":2}`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		info, err := codecs.DecodeStation(value)
+		if err != nil {
+			if !strings.Contains(err.Error(), "; ") {
+				t.Fatalf("%q: %v does not say what to do", value, err)
+			}
+			return
+		}
+		text, err := json.Marshal(info)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := codecs.DecodeStation(text)
+		if diff := cmp.Diff(info, again); err != nil || diff != "" {
+			t.Fatalf("%s is written as %s: %v\n%s", value, text, err, diff)
+		}
+	})
+}
 
 // FuzzReader takes fields of any kind, as the first bytes say, from any row: there is no panic,
 // and after an error nothing is read any more.
