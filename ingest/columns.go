@@ -62,6 +62,8 @@ type stationMap struct {
 	TariffID      *field `yaml:"tariff_id"`
 	ConnectorID   *field `yaml:"connector_id"`
 	ConnectorType *field `yaml:"connector_type"`
+	MaxPowerW     *field `yaml:"max_power_w"`
+	MaxPowerKW    *field `yaml:"max_power_kw"`
 }
 
 // The words of end_arrival.
@@ -92,6 +94,10 @@ func ParseMap(text []byte) (*Map, error) {
 	}
 	if m.sessions.EndArrival == "" {
 		m.sessions.EndArrival = endArrivalLater
+	}
+	if m.stations != nil && m.stations.MaxPowerW != nil && m.stations.MaxPowerKW != nil {
+		return nil, fmt.Errorf("%w: stations: max_power_w and max_power_kw are both given, one is "+
+			"meant", ErrMap)
 	}
 	if m.stations != nil && m.stations.ConnectorID == nil {
 		m.stations.ConnectorID = m.sessions.ConnectorID
@@ -156,6 +162,7 @@ const (
 	kindTime
 	kindEnergy
 	kindDuration
+	kindPower
 )
 
 // fields is every field that a map may have, also those that are nil.
@@ -188,7 +195,9 @@ func (m *Map) fields() []named {
 			named{field: t.Region, name: "stations.region"},
 			named{field: t.TariffID, name: "stations.tariff_id"},
 			named{field: t.ConnectorID, name: "stations.connector_id"},
-			named{field: t.ConnectorType, name: "stations.connector_type"})
+			named{field: t.ConnectorType, name: "stations.connector_type"},
+			named{field: t.MaxPowerW, name: "stations.max_power_w", kind: kindPower},
+			named{field: t.MaxPowerKW, name: "stations.max_power_kw", kind: kindPower})
 	}
 	return list
 }

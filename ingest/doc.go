@@ -35,6 +35,7 @@
 //	  lat:            {column: lat}
 //	  lon:            {column: lon}
 //	  connector_type: {column: connector_type}
+//	  max_power_kw:   {column: rated_kw}   # or max_power_w, of the connector
 //	  tariff_id:      {value: belib}
 //	  time_zone:      {value: Europe/Paris}
 //

@@ -57,9 +57,12 @@ func (n named) prepare(file *mapFile) error {
 		err = f.prepareTime(file.TimeZone)
 	case kindEnergy, kindDuration:
 		err = f.prepareUnit(n)
-	case kindText:
+	case kindText, kindPower:
 		if f.Unit != "" {
 			err = errors.New("only an energy and a duration have a unit")
+		}
+		if strings.HasSuffix(n.name, "_kw") {
+			f.digits = 3
 		}
 	}
 	if err != nil {

@@ -12,12 +12,14 @@ import (
 type guess struct {
 	*sample
 
-	session, station, connector, user, name, kind, reason, lat, lon *column
-	start, end                                                      timeGuess
-	energy, duration                                                *column
-	energyUnit, durationUnit                                        string
-	decimal, zone                                                   string
-	ambiguous                                                       bool // day or month first
+	session, station, connector, user *column
+	name, kind, rating, reason        *column
+	lat, lon                          *column
+	start, end                        timeGuess
+	energy, duration                  *column
+	energyUnit, durationUnit          string
+	decimal, zone                     string
+	ambiguous                         bool // day or month first
 }
 
 // find gives each column its role, what is most certain first.
@@ -32,6 +34,10 @@ func (g *guess) find() {
 	g.name = g.best(func(c *column) int { return when(c.has("name") && c.has("station", "site")) })
 	g.kind = g.best(func(c *column) int {
 		return when(c.has("type", "typ", "standard") && c.has("connector", "plug", "port"))
+	})
+	g.rating = g.best(func(c *column) int {
+		return when(c.has("rated", "rating", "max", "maximum") && c.has("power", "kw", "w") &&
+			c.numeric())
 	})
 	g.reason = g.best(func(c *column) int { return when(c.has("reason") || c.has("motivo")) })
 	g.lat = g.best(func(c *column) int { return when(c.has("lat", "latitude") && c.numeric()) })
@@ -267,6 +273,11 @@ func (g *guess) write() string {
 	g.line(&b, "lat", g.lat, "")
 	g.line(&b, "lon", g.lon, "")
 	g.line(&b, "connector_type", g.kind, "")
+	rating := "max_power_kw"
+	if g.rating != nil && (g.rating.has("w") || g.rating.digits() > 3 && !g.rating.has("kw")) {
+		rating = "max_power_w"
+	}
+	g.line(&b, rating, g.rating, "")
 	b.WriteString("  # tariff_id: {value: my-tariff}\n")
 	return b.String()
 }

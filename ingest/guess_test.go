@@ -56,6 +56,9 @@ func TestGuess(t *testing.T) {
 		"milliseconds, tabs": {"transaction_id\tcp_id\tconnector\tid_tag\tstarted_at\t" +
 			"stopped_at\tenergy_wh\n9\tA\t1\tT\t1700000000000\t1700003600000\t7500\n",
 			`start_time: {column: "started_at", format: "epoch_ms"}`},
+		"ratings": {"id,station,plug,start,end,rated power\n" +
+			"9,A,1,2024-01-01T10:00:00Z,2024-01-01T11:00:00Z,22\n",
+			`max_power_kw: {column: "rated power"}`},
 		"RFC 3339": {"id,evse_id,start_time,end_time,total_energy\n" +
 			"9,A,2024-01-01T10:00:00Z,2024-01-01T11:00:00Z,7.5\n", `format: "rfc3339"`},
 		"no unique column": {"Station,Start,End,kWh\nA,2024-01-01 10:00,2024-01-01 11:00,7\n" +

@@ -109,6 +109,37 @@ func (f *field) energy(name string, r *row) (*chargestream.WattHours, error) {
 	return &amount, nil
 }
 
+// inWatts is a power with its unit.
+var inWatts = regexp.MustCompile(`(?i)^(.*[0-9.,])\s*(k?w)$`)
+
+// ratingMax bounds a rating, as in the registry: a gigawatt.
+const ratingMax = 1_000_000_000
+
+// power reads the rating of a connector in the unit of the field, or in the one that the cell
+// names; zero where it is absent.
+func (f *field) power(name string, r *row) (chargestream.Watts, error) {
+	text := f.text(r)
+	if text == "" {
+		return 0, nil
+	}
+	number, digits := text, f.digits
+	if parts := inWatts.FindStringSubmatch(text); parts != nil {
+		number = parts[1]
+		digits = map[string]int{"w": 0, "kw": 3}[strings.ToLower(parts[2])]
+	}
+	number, err := f.marks.plain(name, number)
+	if err != nil {
+		return 0, err
+	}
+	n, err := codecs.ParseScaled(number, digits)
+	if err != nil || n < 0 || n > ratingMax {
+		return 0, &codecs.Refusal{Field: name, Value: codecs.Quoted(text), Problem: "is no rating",
+			Expected: "a power such as 22 is taken, with or without W or kW",
+			Do:       "mend the cell, or list the text under absent"}
+	}
+	return chargestream.Watts(n), nil
+}
+
 // clock is a duration as h:mm or h:mm:ss, as spreadsheets write it too: 12:02:10 AM is two minutes.
 var clock = regexp.MustCompile(`(?i)^([0-9]+):([0-5][0-9])(?::([0-5][0-9])(?:\.[0-9]+)?)?` +
 	`(?: ?([AP])M)?$`)

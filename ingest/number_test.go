@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"chargestream/ingest"
 )
 
 // amounts is a map of one energy and one duration.
@@ -89,6 +91,33 @@ func TestJoinedColumns(t *testing.T) {
 	}
 	if !strings.Contains(got.Bad[0].Reason, `column "part" is empty`) {
 		t.Errorf("bad %v", got.Bad)
+	}
+}
+
+// TestRatings: a rating is that of a connector, in the unit of its field or of its cell.
+func TestRatings(t *testing.T) {
+	const rated = `
+sessions:
+  session_id: {column: id}
+  station_id: {value: st}
+  connector_id: {column: plug}
+  start_time: {value: "2024-01-01T09:00:00Z", format: rfc3339}
+stations:
+  station_id: {value: st}
+  max_power_kw: {column: rated}
+`
+	got := read(t, parse(t, rated), "id,plug,rated\n"+
+		"1,1,22\n2,1,NA\n3,2,3.7 kW\n4,3,11000 W\n5,4,\"7,4\"\n6,5,\n7,6,fast\n8,6,-1\n")
+	const want = `stations st  {"station_id":"st","connectors":[` +
+		`{"connector_id":"1","max_power_w":22000},{"connector_id":"2","max_power_w":3700},` +
+		`{"connector_id":"3","max_power_w":11000},{"connector_id":"4","max_power_w":7400},` +
+		`{"connector_id":"5"}]}`
+	if text := strings.Join(tell(got.Stations), ""); text != want || got.BadRows != 2 {
+		t.Errorf("stations %s, bad %v", text, got.Bad)
+	}
+	both := rated + "  max_power_w: {column: w}\n"
+	if _, err := ingest.ParseMap([]byte(both)); err == nil {
+		t.Error("a map with two ratings is taken")
 	}
 }
 

@@ -22,8 +22,9 @@ type registry struct {
 
 // stationEntry is a station with the types that its connectors were seen with.
 type stationEntry struct {
-	info  chargestream.StationInfo
-	types map[chargestream.ConnectorID]map[string]int
+	info    chargestream.StationInfo
+	types   map[chargestream.ConnectorID]map[string]int
+	ratings map[chargestream.ConnectorID]chargestream.Watts
 }
 
 func newRegistry(m *stationMap) *registry {
@@ -49,12 +50,20 @@ func (g *registry) learn(r *row) error {
 	if err := codecs.CheckID("connector_id", string(connector)); err != nil {
 		return fmt.Errorf("stations: %w", err)
 	}
+	rating, err := g.columns.rating(r)
+	if err != nil {
+		return fmt.Errorf("stations: %w", err)
+	}
 	entry := g.stations[seen.StationID]
 	if entry == nil {
-		entry = &stationEntry{types: map[chargestream.ConnectorID]map[string]int{}}
+		entry = &stationEntry{types: map[chargestream.ConnectorID]map[string]int{},
+			ratings: map[chargestream.ConnectorID]chargestream.Watts{}}
 		g.stations[seen.StationID] = entry
 	}
 	entry.merge(seen)
+	if rating != 0 {
+		entry.ratings[connector] = rating
+	}
 	if entry.types[connector] == nil {
 		entry.types[connector] = map[string]int{}
 	}
@@ -114,6 +123,14 @@ func (f *field) degrees(at *float64, name string, r *row, most float64) error {
 	return nil
 }
 
+// rating is the rating of a row's connector; zero where it has none.
+func (m *stationMap) rating(r *row) (chargestream.Watts, error) {
+	if m.MaxPowerKW != nil {
+		return m.MaxPowerKW.power("max_power_kw", r)
+	}
+	return m.MaxPowerW.power("max_power_w", r)
+}
+
 // merge lets what a later row tells replace what an earlier one told.
 func (e *stationEntry) merge(seen chargestream.StationInfo) {
 	e.info.StationID = seen.StationID
@@ -143,7 +160,8 @@ func (g *registry) records() ([]Record, error) {
 		entry := g.stations[id]
 		for _, connector := range slices.Sorted(maps.Keys(entry.types)) {
 			entry.info.Connectors = append(entry.info.Connectors, chargestream.ConnectorInfo{
-				ConnectorID: connector, Type: mostSeen(entry.types[connector])})
+				ConnectorID: connector, Type: mostSeen(entry.types[connector]),
+				MaxPower: entry.ratings[connector]})
 		}
 		value, err := json.Marshal(entry.info)
 		if err != nil {
