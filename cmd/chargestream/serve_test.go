@@ -138,3 +138,59 @@ func TestServeOnAnyAddress(t *testing.T) {
 		}
 	}
 }
+
+// TestServeShowsTheLastGoodEntry: entries of the registry that are refused leave name, site and
+// tariff of their station as they were. The broker of the test compacts at any time, so that the
+// good entries are folded before the bad ones are there.
+func TestServeShowsTheLastGoodEntry(t *testing.T) {
+	b, brokers := broker(t)
+	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "done", "")
+	bad := map[string]struct{ value, says string }{
+		"a": {`{"station_id":"a","name":"Quai 2","tarif_id":"t"}`, "did you mean tariff_id?"},
+		"b": {`{"station_id":"b",`, "unexpected end"},
+		"c": {`null`, "the value is null"},
+		"d": {`{"schema":{"type":"struct"},"payload":{"station_id":"d"}}`,
+			"value.converter.schemas.enable=false"}}
+	state := t.TempDir()
+	for _, good := range []bool{true, false} {
+		for id, entry := range bad {
+			value := entry.value
+			if good {
+				value = `{"stationId":"` + id + `","name":"Quai","site_id":"north",` +
+					`"tariff_id":"t","max_power_w":"22000.0"}`
+			}
+			kafkatest.MustProduce(t, b, &kgo.Record{Topic: topics.Stations, Key: []byte(id),
+				Value: []byte(value)})
+		}
+		done := run(t, nil, "run", brokers, "--state-dir", state, "--until-caught-up")
+		if done.code != exitOK {
+			t.Fatalf("%d, %s", done.code, done.stderr)
+		}
+	}
+	url := serving(t, brokers, "--http", "127.0.0.1:0")
+	letters := run(t, nil, "dead-letters", "list", brokers, "-o", "json")
+	for id, entry := range bad {
+		text, err := fetchReady(t, url+"/api/v1/stations/"+id)
+		for _, want := range []string{`"name":"Quai"`, `"site_id":"north"`, `"tariff_id":"t"`,
+			`"max_power_w":22000`} {
+			if err != nil || !strings.Contains(text, want) {
+				t.Errorf("%s has no %s: %v, %s", id, want, err, text)
+			}
+		}
+		if !strings.Contains(letters.stdout, entry.says) {
+			t.Errorf("no dead letter says %q: %s", entry.says, letters.stdout)
+		}
+	}
+}
+
+// fetchReady fetches from a view that may be started anew meanwhile, as a broker that compacts at
+// any time makes it.
+func fetchReady(t *testing.T, url string) (string, error) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; <-time.After(50 * time.Millisecond) {
+		text, err := fetch(t.Context(), url)
+		if !strings.Contains(text, `"status":503`) || time.Now().After(deadline) {
+			return text, err
+		}
+	}
+}
