@@ -121,7 +121,8 @@ func drawEvent(t *rapid.T, at chargestream.Millis) chargestream.Event {
 	session := chargestream.SessionID(fmt.Sprint("s", rapid.IntRange(1, 4).Draw(t, "session")))
 	switch rapid.IntRange(0, 7).Draw(t, "kind") {
 	case 0, 1:
-		words := []string{"Available", "Charging", "SuspendedEV", "Faulted", "Reserved", "occupied"}
+		words := []string{"Available", "Charging", "SuspendedEV", "Faulted", "Reserved",
+			"occupied", "UNKNOWN", "OUT_OF_ORDER"}
 		return &chargestream.StatusReport{StationID: Station, ConnectorID: DrawConnector(t),
 			Time: at, Status: rapid.SampledFrom(words).Draw(t, "word")}
 	case 2:
