@@ -50,7 +50,8 @@ func OwnerOf(id string, procs ...*Processor) Owner {
 func OpenTransactions(ctx context.Context, client *kgo.Client, procs ...*Processor) (
 	[]hanging.Found, error) {
 	admin := kadm.NewClient(client)
-	s, failed := surveyOf(ctx, admin, watchedTopics(procs), groupsOf(procs))
+	s, failed := surveyOf(ctx, admin, watchedTopics(procs))
+	failed = errors.Join(failed, s.addOffsets(ctx, admin, groupsOf(procs)))
 	at := kadm.TopicsSet{}
 	for p, e := range s {
 		if e.stable < e.end {

@@ -37,21 +37,55 @@ func (s survey) standing(before survey) kadm.TopicsSet {
 	return at
 }
 
-// surveyOf asks how far topics go, and the offsets of groups. With an error it has the partitions
-// that could be asked for.
-func surveyOf(ctx context.Context, admin *kadm.Client, topics, groups []string) (survey, error) {
+// surveyOf asks how far topics go. With an error it has the partitions that could be asked for.
+func surveyOf(ctx context.Context, admin *kadm.Client, topics []string) (survey, error) {
 	s := survey{}
-	err := s.add(ctx, admin, topics, func(string, int32, int) bool { return true })
+	return s, s.add(ctx, admin, topics, func(string, int32, int) bool { return true })
+}
+
+// addOffsets adds the partitions of groups' offsets. Their topic is not there before the first
+// group is, and a right on it may be missing: nothing else needs it.
+func (s survey) addOffsets(ctx context.Context, admin *kadm.Client, groups []string) error {
 	if len(groups) == 0 {
-		return s, err
+		return nil
 	}
-	// The topic of offsets is not there before the first group is, and may be hidden from us.
-	return s, errors.Join(err, s.add(ctx, admin, []string{hanging.OffsetsTopic},
+	return s.add(ctx, admin, []string{hanging.OffsetsTopic},
 		func(_ string, p int32, partitions int) bool {
 			return slices.ContainsFunc(groups, func(group string) bool {
 				return hanging.OffsetsOf(group, partitions) == p
 			})
-		}))
+		})
+}
+
+// lackingMax bounds how many partitions lackReplicas names.
+const lackingMax = 5
+
+// lackReplicas names the partitions of topics that have fewer replicas in sync than they have
+// replicas, or no leader.
+func lackReplicas(ctx context.Context, admin *kadm.Client, topics []string) ([]string, error) {
+	details, err := admin.ListTopics(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("look at replicas: %w", err)
+	}
+	var lacking []string
+	more := 0
+	for _, topic := range details.Sorted() {
+		for _, p := range topic.Partitions.Sorted() {
+			if p.Leader >= 0 && len(p.ISR) >= len(p.Replicas) {
+				continue
+			}
+			if len(lacking) == lackingMax {
+				more++
+				continue
+			}
+			lacking = append(lacking, fmt.Sprintf("%s/%d (%d of %d)", topic.Topic, p.Partition,
+				len(p.ISR), len(p.Replicas)))
+		}
+	}
+	if more > 0 {
+		lacking = append(lacking, fmt.Sprintf("%d more", more))
+	}
+	return lacking, nil
 }
 
 // add adds the partitions of topics that are wanted.

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream/engine/broker"
+	"chargestream/engine/hanging"
 	"chargestream/engine/stall"
 )
 
@@ -33,6 +34,8 @@ type Watch struct {
 	hangs hangs
 	last  survey
 	clock func() time.Time
+	// unknown is the class of the error with which transactions were looked at last.
+	unknown string
 
 	mu        sync.Mutex
 	instances map[string]*instance // the attempts that run, by group
@@ -133,22 +136,22 @@ func (w *Watch) Run(ctx context.Context) error {
 // at the positions of this process.
 func (w *Watch) look(ctx context.Context, client *kgo.Client) {
 	within, cancel := context.WithTimeout(ctx, surveyMax)
-	now, failed := surveyOf(within, kadm.NewClient(client), w.topics(), groupsOf(w.procs))
-	cancel()
-	within, cancel = context.WithTimeout(ctx, hangMax)
-	defer cancel()
-	found, err := lookAt(within, client, now.standing(w.last), w.own)
+	admin := kadm.NewClient(client)
+	now, failed := surveyOf(within, admin, w.topics())
+	lacking, err := lackReplicas(within, admin, w.topics())
 	failed = errors.Join(failed, err)
-	w.last = now
-	if len(w.procs) > 0 {
-		failed = errors.Join(failed, w.endFound(within, client, found))
-	}
+	err = now.addOffsets(within, admin, groupsOf(w.procs))
+	cancel()
+	found, unknown := w.transactions(ctx, client, now)
 	if ctx.Err() != nil {
 		return // stopped meanwhile: failures have that cause
 	}
+	if failed == nil { // else there is one cause for both
+		w.noteUnknown(errors.Join(err, unknown))
+	}
 	at := w.clock()
 	began, ended := w.note(at, view{survey: now, found: byPartition(found, w.own),
-		failed: failed})
+		lacking: lacking, failed: failed})
 	for _, s := range gather(began) {
 		attrs := s.attrs(at)
 		if s.What == stall.Brokers {
@@ -159,6 +162,32 @@ func (w *Watch) look(ctx context.Context, client *kgo.Client) {
 	for _, s := range gather(ended) {
 		w.c.Log.Info("moves again", s.attrs(at)...)
 	}
+}
+
+// transactions looks at the transactions under which stable offsets stand, and ends those that are
+// to be ended.
+func (w *Watch) transactions(ctx context.Context, client *kgo.Client, now survey) (
+	[]hanging.Found, error) {
+	ctx, cancel := context.WithTimeout(ctx, hangMax)
+	defer cancel()
+	found, err := lookAt(ctx, client, now.standing(w.last), w.own)
+	w.last = now
+	if len(w.procs) > 0 {
+		err = errors.Join(err, w.endFound(ctx, client, found))
+	}
+	return found, err
+}
+
+// noteUnknown logs why transactions could not be looked at or ended, once for each class of error
+// until it succeeds. Of what else is watched nothing depends on it.
+func (w *Watch) noteUnknown(err error) {
+	class := broker.Classify(err)
+	if err != nil && class.Name != w.unknown {
+		w.c.Log.Warn("hanging transactions could not be looked for or ended", "class", class.Name,
+			"reason", class.Reason, "error", err,
+			"rights", "docs/operations.md, Rights: those of hanging transactions")
+	}
+	w.unknown = class.Name
 }
 
 // topics are all that is watched.

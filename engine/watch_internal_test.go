@@ -46,7 +46,7 @@ func TestOneRestartIsNoStall(t *testing.T) {
 					}
 				}
 				samples := map[stall.Subject]stall.Sample{}
-				w.sampleGroup(now, p, i, samples)
+				w.sampleGroup(now, p, i, nil, samples)
 				w.tracker.Note(now, samples)
 				now = now.Add(watchEvery)
 			}

@@ -14,9 +14,10 @@ const lastsAfter = stall.After / 2
 
 // view is what a look has of the cluster.
 type view struct {
-	survey survey
-	found  map[topicPartition][]stall.Transaction
-	failed error
+	survey  survey
+	found   map[topicPartition][]stall.Transaction
+	lacking []string // partitions without all of their replicas
+	failed  error
 }
 
 // byPartition are open transactions as reasons.
@@ -42,7 +43,7 @@ func (w *Watch) note(now time.Time, v view) (began, ended []stall.Stall) {
 	v.cluster(samples)
 	running := w.running()
 	for _, p := range w.procs {
-		w.sampleGroup(now, p, running[p.Group], samples)
+		w.sampleGroup(now, p, running[p.Group], v.lacking, samples)
 		if i := running[p.Group]; i != nil {
 			v.inputs(i, samples)
 			v.lookups(i, samples)
@@ -76,7 +77,7 @@ func (v *view) cluster(samples map[stall.Subject]stall.Sample) {
 }
 
 // sampleGroup samples the place of the instance in its group, and its commits.
-func (w *Watch) sampleGroup(now time.Time, p *Processor, i *instance,
+func (w *Watch) sampleGroup(now time.Time, p *Processor, i *instance, lacking []string,
 	samples map[stall.Subject]stall.Sample) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -102,7 +103,7 @@ func (w *Watch) sampleGroup(now time.Time, p *Processor, i *instance,
 	}
 	subject.What = stall.Commit
 	samples[subject] = stall.Sample{Position: i.commits.Load(), Behind: i.uncommitted(),
-		Facts: stall.Facts{Uncommitted: true}}
+		Facts: stall.Facts{Uncommitted: true, Lacking: lacking}}
 }
 
 // sample is a sample of the place of an instance in its group.
@@ -171,7 +172,7 @@ func (v *view) inputs(i *instance, samples map[stall.Subject]stall.Sample) {
 			s := stall.Sample{Position: at.Folded,
 				Behind: max(e.end-at.Fetched, 0) + int64(at.Queued),
 				Facts: stall.Facts{Full: full || at.Paused, Uncommitted: committing,
-					Unfetched: at.Queued == 0}}
+					Lacking: v.lacking, Unfetched: at.Queued == 0}}
 			if at.Queued > 0 {
 				s.Facts.Topics = awaited
 			} else if at.Fetched >= e.stable {

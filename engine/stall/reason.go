@@ -25,6 +25,7 @@ const (
 	Restoring     = "restoring"
 	NotAssigned   = "not_assigned"
 	CommitSlow    = "commit"
+	LacksReplicas = "replicas_missing"
 	Backpressure  = "backpressure"
 	NotFetched    = "not_fetched"
 	Unknown       = "unknown"
@@ -54,6 +55,8 @@ type Facts struct {
 	Topics []string
 	// Uncommitted: the commit before has not ended, and the interval is full.
 	Uncommitted bool
+	// Lacking are partitions without all of their replicas in sync, for the text.
+	Lacking []string
 	// Full: so much is fetched and not folded that nothing more is fetched.
 	Full bool
 	// Unfetched: there are records, and none is fetched.
@@ -79,6 +82,9 @@ func (f Facts) Reason() Reason {
 	case len(f.Topics) > 0:
 		return Reason{WaitsForTopic, "waits for records of " + strings.Join(f.Topics, ", ") +
 			" that are not fetched"}
+	case f.Uncommitted && len(f.Lacking) > 0:
+		return Reason{LacksReplicas, "the commit has not ended, and partitions lack replicas in " +
+			"sync (is min.insync.replicas met?): " + strings.Join(f.Lacking, ", ")}
 	case f.Uncommitted:
 		return Reason{CommitSlow, "the commit has not ended: broker load, or a coordinator " +
 			"that does not answer"}

@@ -150,6 +150,9 @@ func TestReasons(t *testing.T) {
 		{stall.NotAssigned, func(f *stall.Facts) { f.Unassigned = true }},
 		{stall.Restoring, func(f *stall.Facts) { f.Restoring = true }},
 		{stall.WaitsForTopic, func(f *stall.Facts) { f.Topics = []string{"u"} }},
+		{stall.LacksReplicas, func(f *stall.Facts) {
+			f.Uncommitted, f.Lacking = true, []string{"t/1 (1 of 3)"}
+		}},
 		{stall.CommitSlow, func(f *stall.Facts) { f.Uncommitted = true }},
 		{stall.Backpressure, func(f *stall.Facts) { f.Full = true }},
 		{stall.NotFetched, func(f *stall.Facts) { f.Unfetched = true }},
