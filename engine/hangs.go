@@ -19,6 +19,9 @@ import (
 // hangMax bounds looking for hanging transactions and ending them.
 const hangMax = 10 * time.Second
 
+// ownHangMax bounds the same at the beginning of an attempt, where all partitions wait for it.
+const ownHangMax = 5 * time.Second
+
 // Owner is whose transaction one is.
 type Owner string
 
@@ -158,17 +161,21 @@ func (i *instance) endOwnHanging(ctx context.Context) {
 	if i.c.Guarantee != ExactlyOnce {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, hangMax)
+	within, cancel := context.WithTimeout(ctx, ownHangMax)
 	defer cancel()
-	found, err := OpenTransactions(ctx, i.producer, i.p)
+	found, err := OpenTransactions(within, i.producer, i.p)
 	var own []hanging.Found
 	for n := range found {
-		a := found[n].Decision.Action
-		if found[n].ID == i.transactionalID() && (a == hanging.Commit || a == hanging.Abort) {
-			own = append(own, found[n])
+		f := &found[n]
+		switch {
+		case f.ID != i.transactionalID():
+		case f.Decision.Action == hanging.Commit || f.Decision.Action == hanging.Abort:
+			own = append(own, *f)
+		case f.Decision.Action.Hangs():
+			tellHanging(i.c.Log, f, OwnerOwn)
 		}
 	}
-	err = errors.Join(err, endHanging(ctx, i.producer, &i.c, own))
+	err = errors.Join(err, endHanging(within, i.producer, &i.c, own))
 	if err != nil && ctx.Err() == nil {
 		i.c.Log.Warn("hanging transactions of this instance could not be looked for or ended",
 			"group", i.p.Group, "class", broker.Classify(err).Name, "error", err)
