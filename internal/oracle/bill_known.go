@@ -157,7 +157,7 @@ func (b billing) distinctStarts(all []StartFact) []StartFact {
 		bare.User, bare.ArrivalMs = user, 0
 		content := contentOf(bare)
 		if _, ok := names[content]; !ok {
-			names[content] = all[i].User
+			names[content] = strings.TrimSpace(all[i].User)
 		}
 		all[i].User = names[content]
 	}
