@@ -97,6 +97,12 @@ func TestTariffsAndStations(t *testing.T) {
 	file := write(t, "ocpi.json", ocpi)
 	run(t, nil, "tariffs", "validate", file).want(t, exitOK, "all well: 1 records", "")
 	run(t, nil, "tariffs", "put", file, brokers).want(t, exitOK, "keys: city-ac\n", "")
+	unfit := strings.Replace(ocpi, `"elements"`,
+		`"max_price":{"excl_vat":10,"incl_vat":11},"elements"`, 1)
+	run(t, nil, "tariffs", "validate", unfit).want(t, exitOK, "note: tariff city-ac: "+
+		"max_price: excl_vat 10.00 and incl_vat 11.00 do not fit 20 % of VAT", "")
+	run(t, nil, "tariffs", "put", unfit, "--dry-run", brokers).
+		want(t, exitOK, "write incl_vat 12.00", "")
 	// An OCPI tariff of a later time is a version more, of the same time the same version.
 	later := strings.Replace(ocpi, "0.45", "0.55", 1)
 	for range 2 {

@@ -62,6 +62,7 @@ func (a *app) validateCommand(topic, noun, what string) *cobra.Command {
 				return err
 			}
 			now, bad := chargestream.MillisOf(time.Now()), refusals{}
+			var notes []string
 			for _, o := range objects {
 				value, err := o.value, error(nil)
 				if topic == topics.Tariffs {
@@ -72,16 +73,25 @@ func (a *app) validateCommand(topic, noun, what string) *cobra.Command {
 				}
 				if err != nil {
 					bad.add(o.line, err)
+				} else if topic == topics.Tariffs {
+					notes = append(notes, tariffDoubts(value)...)
 				}
 			}
 			if err := bad.err(len(objects)); err != nil {
 				return err
 			}
 			if a.output == outputJSON {
-				return a.printJSON(map[string]int{"valid": len(objects)})
+				answer := map[string]any{"valid": len(objects)}
+				if len(notes) > 0 {
+					answer["notes"] = notes
+				}
+				return a.printJSON(answer)
 			}
-			return a.printf("%s\n", fmt.Sprintf("all well: %d records of %s are valid",
-				len(objects), topic))
+			text := fmt.Sprintf("all well: %d records of %s are valid\n", len(objects), topic)
+			for _, note := range notes {
+				text += "note: " + note + "\n"
+			}
+			return a.printf("%s", text)
 		},
 	}
 }

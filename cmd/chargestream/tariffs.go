@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream"
+	"chargestream/pricing"
 	"chargestream/topics"
 )
 
@@ -80,11 +81,35 @@ func (a *app) putTariffs(ctx context.Context, objects []object, validFrom string
 		}
 		objects[i].value = value
 		notes = append(notes, lostVersions(value, known)...)
+		notes = append(notes, tariffDoubts(value)...)
 	}
 	if err := bad.err(len(objects)); err != nil {
 		return err
 	}
 	return a.send(ctx, objects, f, notes)
+}
+
+// tariffDoubts are what the versions of a tariff say that may not be meant.
+func tariffDoubts(value []byte) []string {
+	history, err := pricing.ParseHistory(value)
+	if err != nil {
+		return nil // it is refused
+	}
+	var notes []string
+	for _, v := range history.Versions {
+		tariff, err := pricing.Parse(v.Tariff)
+		if err != nil {
+			continue
+		}
+		for _, doubt := range tariff.Doubts() {
+			which := string(history.TariffID)
+			if len(history.Versions) > 1 {
+				which += " from " + v.ValidFrom.String()
+			}
+			notes = append(notes, fmt.Sprintf("tariff %s: %s", which, doubt))
+		}
+	}
+	return notes
 }
 
 // lostVersions says which versions of a tariff are no longer in what is written.
