@@ -195,7 +195,9 @@ func Nearest(name string, known []string) string {
 func guarded() map[string]string {
 	const tariff, power, flag = "tariff_id", "max_power_w", "calibrated"
 	return map[string]string{"tarif": tariff, "pricing": tariff, "maxpower": power,
-		"ratedpower": power, "power": power, "calibrat": flag, "eichrecht": flag,
+		"ratedpower": power, "maxelectric": power, "rating": power, "power": power,
+		"connectortype": "type", "plugtype": "type", "standard": "type",
+		"calibrat": flag, "eichrecht": flag,
 		"timezone": "time_zone", "tz": "time_zone", "valid": "valid_from",
 		"meterserial": "meter_serial", "publickey": "public_key"}
 }
