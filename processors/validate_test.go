@@ -3,6 +3,7 @@ package processors_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"chargestream"
 	"chargestream/processors"
@@ -41,10 +42,31 @@ func TestValidate(t *testing.T) {
 		"a currency of none":  {topics.Tariffs, "t", coin, noon, "tariff_refused", "currency"},
 		"no input":            {topics.Invoices, "t", "{}", noon, "malformed", "no input"},
 	} {
-		reason, err := processors.Validate(c.topic, []byte(c.key), []byte(c.value), c.arrival)
+		j := processors.Validate(c.topic, []byte(c.key), []byte(c.value), c.arrival, nil)
+		reason, err := j.Reason, j.Err
 		if reason != c.reason || (err == nil) != (c.reason == "") ||
 			err != nil && !strings.Contains(err.Error(), c.why) {
 			t.Errorf("%s: %q, %v; want %q and %q", name, reason, err, c.reason, c.why)
 		}
+	}
+}
+
+// TestValidateKnowsTheZone: a time without a zone is refused, and taken where the zone is known. A
+// side field that cannot be read is named and left out.
+func TestValidateKnowsTheZone(t *testing.T) {
+	const noon = chargestream.Millis(1772452800000)
+	text := []byte(`{"station_id":"a","timestamp":"2026-03-02T12:59:00","power_w":1,` +
+		`"current_a":"x"}`)
+	j := processors.Validate(topics.MeterValues, []byte("a"), text, noon, nil)
+	if j.Reason != processors.ReasonMalformed || !j.NeedsZone {
+		t.Errorf("without a zone: %+v", j)
+	}
+	paris, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j = processors.Validate(topics.MeterValues, []byte("a"), text, noon, paris)
+	if j.Reason != "" || j.NeedsZone || len(j.Dropped) != 1 || j.Dropped[0] != "current_a" {
+		t.Errorf("in Paris: %+v", j)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream"
+	"chargestream/tables"
 	"chargestream/topics"
 )
 
@@ -91,6 +93,10 @@ func (a *app) send(ctx context.Context, objects []object, f *sendFlags, notes []
 	}
 	var records []*kgo.Record
 	var bad refusals
+	check := &checker{arrival: arrival}
+	if len(a.brokers) > 0 {
+		check.zones = a.stationZones(ctx)
+	}
 	for _, o := range objects {
 		topic := f.topic
 		if topic == "" {
@@ -100,7 +106,11 @@ func (a *app) send(ctx context.Context, objects []object, f *sendFlags, notes []
 			bad.add(o.line, fmt.Errorf("its fields do not say which topic it is for; set --topic"))
 			continue
 		}
-		record, err := recordOf(topic, o.value, arrival)
+		record, err := check.record(topic, o)
+		var failed *exitError
+		if errors.As(err, &failed) {
+			return failed
+		}
 		if err != nil {
 			bad.add(o.line, fmt.Errorf("%s: %w", topic, err))
 			continue
@@ -114,7 +124,36 @@ func (a *app) send(ctx context.Context, objects []object, f *sendFlags, notes []
 	if err := bad.err(len(objects)); err != nil {
 		return err
 	}
-	return a.write(ctx, records, f.dryRun, notes)
+	return a.write(ctx, records, f.dryRun, append(check.notes, notes...))
+}
+
+// stationZones looks up the time zone of a station in the registry, by which the processors read
+// times without one. The registry is read when the first one is asked for.
+func (a *app) stationZones(ctx context.Context) func(chargestream.StationID) (*time.Location,
+	error) {
+	var rows map[string][]byte
+	return func(id chargestream.StationID) (*time.Location, error) {
+		if rows == nil {
+			client, err := a.readingClient(ctx, topics.Table(topics.TableRegistry))
+			if err != nil {
+				return nil, err
+			}
+			defer client.Close()
+			rows, err = a.newestRows(ctx, client, topics.TableRegistry,
+				func(string) bool { return true })
+			if err != nil {
+				return nil, err
+			}
+		}
+		if len(rows[string(id)]) == 0 {
+			return nil, nil
+		}
+		info, err := tables.RegistryNow(rows[string(id)])
+		if err != nil || info == nil {
+			return nil, err
+		}
+		return rowBook{}.Location(info.TimeZone), nil
+	}
 }
 
 // write writes records that were checked, and says so.

@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream"
+	"chargestream/codecs"
 	"chargestream/processors"
 	"chargestream/topics"
 )
@@ -128,14 +130,38 @@ func (c *lineCounter) of(offset int64) int {
 	return c.line + 1
 }
 
-// recordOf makes the record of an object, and judges it as the processors will.
-func recordOf(topic string, value []byte, arrival chargestream.Millis) (*kgo.Record, error) {
-	key := keyOf(topic, value)
-	reason, err := processors.Validate(topic, key, value, arrival)
-	if reason != "" {
-		return nil, fmt.Errorf("%s: %w", reason, err)
+// checker makes records, and judges them as the processors will.
+type checker struct {
+	arrival chargestream.Millis
+	// zones gives the time zone of a station, for times without one; nil where it is not known.
+	zones func(chargestream.StationID) (*time.Location, error)
+	notes []string // of fields that are left out, dropsMax at most
+}
+
+// dropsMax bounds the records of which is said which fields are left out.
+const dropsMax = 20
+
+// record makes the record of an object; line is where it stands.
+func (c *checker) record(topic string, o object) (*kgo.Record, error) {
+	key := keyOf(topic, o.value)
+	j := processors.Validate(topic, key, o.value, c.arrival, nil)
+	if j.NeedsZone && c.zones != nil {
+		zone, err := c.zones(chargestream.StationID(key))
+		if err != nil {
+			return nil, err
+		}
+		if zone != nil {
+			j = processors.Validate(topic, key, o.value, c.arrival, zone)
+		}
 	}
-	return &kgo.Record{Topic: topic, Key: key, Value: value}, nil
+	if j.Reason != "" {
+		return nil, fmt.Errorf("%s: %w", j.Reason, j.Err)
+	}
+	if len(j.Dropped) > 0 && len(c.notes) < dropsMax {
+		c.notes = append(c.notes, fmt.Sprintf("line %d: %s cannot be read and is left out", o.line,
+			strings.Join(j.Dropped, ", ")))
+	}
+	return &kgo.Record{Topic: topic, Key: key, Value: o.value}, nil
 }
 
 // keyOf is the key by which a record is partitioned: its station, or its tariff.
@@ -143,6 +169,9 @@ func keyOf(topic string, value []byte) []byte {
 	if t, ok := topics.Lookup(topic); ok && t.Decode != nil {
 		if event, err := t.Decode(value); err == nil {
 			return []byte(event.Station())
+		}
+		if station := codecs.StationOf(value); station != "" {
+			return []byte(station)
 		}
 	}
 	fields := map[string]json.RawMessage{}

@@ -137,3 +137,29 @@ func TestTariffsAndStations(t *testing.T) {
 	run(t, nil, "stations", "put", `{"station_id":"a","tariff_id":"city-ac"}`, brokers).
 		want(t, exitOK, "wrote 1 record to stations\nkeys: a\n", "")
 }
+
+// TestSendReadsAsTheProcessorsRead: a time without a zone is that of the station, once its entry
+// in the registry was folded; a side field that cannot be read is named and left out; a tariff that
+// stands alone in the topic is shown with the versions that it follows.
+func TestSendReadsAsTheProcessorsRead(t *testing.T) {
+	_, brokers := broker(t)
+	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "", "")
+	local := time.Now().UTC().Add(-time.Hour).Format("2006-01-02T15:04:05")
+	sample := fmt.Sprintf(`{"stationId":"a","timestamp":%q,"power_w":1,"current_a":"x"}`, local)
+	run(t, nil, "send", sample, brokers).want(t, exitInvalid, "", "zone")
+	run(t, nil, "tariffs", "put", ocpi, brokers).want(t, exitOK, "", "")
+	run(t, nil, "send", `{"station_id":"a","time_zone":"Europe/Paris"}`, brokers).
+		want(t, exitOK, "", "")
+	bare := strings.Replace(ocpi, "2026-01-01T00:00:00Z", "2026-06-01T00:00:00Z", 1)
+	run(t, nil, "send", bare, "--topic", "tariffs", brokers).want(t, exitOK, "", "")
+	done := run(t, nil, "run", brokers, "--state-dir", t.TempDir(), "--until-caught-up")
+	if done.code != exitOK {
+		t.Fatalf("run: %+v", done)
+	}
+	got := run(t, nil, "send", sample, brokers)
+	got.want(t, exitOK, "wrote 1 record to meter-values\nkeys: a\n", "")
+	got.want(t, exitOK, "- line 1: current_a cannot be read and is left out\n", "")
+	run(t, nil, "tariffs", "show", brokers).
+		want(t, exitOK, "city-ac  2 versions, the newest valid from "+
+			time.Now().UTC().Format("2006-01-02T"), "") // from its arrival on
+}

@@ -61,7 +61,7 @@ func (a *app) validateCommand(topic, noun, what string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			now, bad := chargestream.MillisOf(time.Now()), refusals{}
+			check, bad := &checker{arrival: chargestream.MillisOf(time.Now())}, refusals{}
 			var notes []string
 			for _, o := range objects {
 				value, err := o.value, error(nil)
@@ -69,7 +69,7 @@ func (a *app) validateCommand(topic, noun, what string) *cobra.Command {
 					value, err = wrapTariff(o.value, anyTime, nil)
 				}
 				if err == nil {
-					_, err = recordOf(topic, value, now)
+					_, err = check.record(topic, object{o.line, value})
 				}
 				if err != nil {
 					bad.add(o.line, err)

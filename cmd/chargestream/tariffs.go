@@ -14,6 +14,7 @@ import (
 
 	"chargestream"
 	"chargestream/pricing"
+	"chargestream/tables"
 	"chargestream/topics"
 )
 
@@ -168,27 +169,49 @@ func wrapTariff(value []byte, validFrom string, known map[string]*chargestream.T
 	return json.Marshal(history)
 }
 
-// readTariffs reads the newest record of each tariff that can be read.
+// readTariffs reads the newest record of each tariff that can be read. Of an OCPI Tariff that was
+// written as it is, its versions are those of the table: it follows what was known before.
 func (a *app) readTariffs(ctx context.Context) (map[string]*chargestream.TariffHistory, error) {
-	client, err := a.readingClient(ctx, topics.Tariffs)
+	table := topics.Table(topics.TableTariffs)
+	client, err := a.readingClient(ctx, topics.Tariffs, table)
 	if err != nil {
 		return nil, err
 	}
 	defer client.Close()
 	known := map[string]*chargestream.TariffHistory{}
+	bare := false
 	_, err = a.eachRecord(ctx, client, topics.Tariffs, nil, func(r *kgo.Record) error {
 		if len(r.Value) == 0 {
 			delete(known, string(r.Key))
 			return nil
 		}
-		h := &chargestream.TariffHistory{}
-		_, err := recordOf(topics.Tariffs, r.Value, chargestream.MillisOf(r.Timestamp))
-		if err == nil && json.Unmarshal(r.Value, h) == nil {
+		if h, err := pricing.ParseHistory(r.Value); err == nil &&
+			string(h.TariffID) == string(r.Key) {
 			known[string(r.Key)] = h
+			bare = bare || h.Bare
 		}
 		return nil
 	})
-	return known, err
+	if err != nil || !bare {
+		return known, err
+	}
+	rows, err := a.newestRows(ctx, client, topics.TableTariffs, func(string) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	for id, h := range known {
+		if !h.Bare || len(rows[id]) == 0 {
+			continue
+		}
+		row, err := tables.DecodeTariff(rows[id])
+		if err != nil {
+			return nil, err
+		}
+		if n := len(row.Revisions); n > 0 && len(row.Revisions[n-1].Versions) > 0 {
+			h.Versions = row.Revisions[n-1].Versions
+		}
+	}
+	return known, nil
 }
 
 func (a *app) showTariffsCommand() *cobra.Command {
