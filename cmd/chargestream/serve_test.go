@@ -114,7 +114,7 @@ func TestServe(t *testing.T) {
 		"/readyz":                                        `"table":"sessions-table"`,
 		"/debug/pprof/":                                  "goroutine",
 	} {
-		if text, err := fetch(t.Context(), url+path); err != nil || !strings.Contains(text, want) {
+		if text, err := fetchReady(t, url+path); err != nil || !strings.Contains(text, want) {
 			t.Errorf("GET %s has no %s: %v, %s", path, want, err, text)
 		}
 	}
