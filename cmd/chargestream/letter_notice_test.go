@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,15 +13,36 @@ import (
 	"chargestream/topics"
 )
 
+// lockedText is a log that is read while it may be written.
+type lockedText struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lockedText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // TestNoticeOfDeadLetters: the first is said within a second, the next ones together, and what is
 // left at the end is said then.
 func TestNoticeOfDeadLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out lockedText
 		n := &letterNotice{}
 		stop := n.start(context.Background(), slog.New(slog.NewTextHandler(&out, nil)),
 			[]string{"b:1"})
-		lines := func() int { return strings.Count(out.String(), "\n") }
+		lines := func() int {
+			synctest.Wait() // until what is due was said
+			return strings.Count(out.String(), "\n")
+		}
 		time.Sleep(noticeEvery)
 		if lines() != 0 {
 			t.Fatalf("without a letter: %s", out.String())
