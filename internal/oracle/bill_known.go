@@ -150,7 +150,8 @@ func (b billing) distinctStarts(all []StartFact) []StartFact {
 	names := map[string]string{}
 	for i := range all {
 		if b.flaw == flawCaseTold {
-			break
+			all[i].User = strings.TrimSpace(all[i].User)
+			continue
 		}
 		user := strings.ToLower(strings.TrimSpace(all[i].User))
 		bare := all[i]

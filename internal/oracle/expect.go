@@ -161,7 +161,7 @@ func typeOf(connector []Row) string {
 // all times 10 hours in ms.
 func overPower(r Row, ratingW int64) bool {
 	return r.HasEnergy && r.HasEnd &&
-		r.EnergyWh*10*hourMs > ratingW*11*max(0, r.EndMs-r.StartMs)+1000*10*hourMs
+		r.EnergyWh*10*hourMs > ratingW*11*(r.EndMs-r.StartMs)+1000*10*hourMs
 }
 
 func holdReasons(r Row, duplicate, overlap bool) []string {
