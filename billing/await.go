@@ -93,7 +93,7 @@ func (s *Session) lastReference(now chargestream.Millis) (chargestream.Millis, e
 // fresh tells whether there is reference data that the documents were not made by, whenever it
 // arrived: history is imported in any order.
 func (s *Session) fresh() bool {
-	now := &currentBook{Book: s.Book}
+	now := &currentBook{Book: s.Book, upTo: s.Row.BilledUpTo}
 	if err := s.biller(now).references(func(chargestream.Millis) {}); err != nil {
 		return true // which the documents meet, too
 	}

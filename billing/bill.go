@@ -47,7 +47,7 @@ func (s *Session) bill(now chargestream.Millis) (Bill, error) {
 		}
 	}
 	upTo = max(upTo, s.Row.BilledUpTo)
-	book := &currentBook{Book: s.Book}
+	book := &currentBook{Book: s.Book, upTo: upTo}
 	list, err := s.biller(book).history(upTo)
 	if err != nil {
 		return Bill{}, err
@@ -116,7 +116,7 @@ type Sent struct {
 // known: where the list up to BilledUpTo is another than the one that was sent, its last document
 // is credited and replaced.
 func (s *Session) Restate(sent Sent) (Bill, error) {
-	book := &currentBook{Book: s.Book}
+	book := &currentBook{Book: s.Book, upTo: s.Row.BilledUpTo}
 	list, err := s.biller(book).history(s.Row.BilledUpTo)
 	if err != nil {
 		return Bill{}, err
@@ -206,9 +206,11 @@ func extends(now, old []chargestream.Invoice) bool {
 	return true
 }
 
-// currentBook is a Book that notes how many revisions there were of what was looked up.
+// currentBook is a Book that notes how many revisions of what was looked up matter to documents up
+// to a moment. What comes later leaves the note as it is: a replay has all tariffs from the start.
 type currentBook struct {
 	Book
+	upTo chargestream.Millis
 	seen []tables.Reference
 }
 
@@ -218,7 +220,7 @@ func (b *currentBook) Registry(id chargestream.StationID) (*tables.Registry, err
 	if err == nil {
 		n := 0
 		if r != nil {
-			n = len(r.Revisions)
+			n = r.Known(b.upTo)
 		}
 		b.note(tables.Reference{Revisions: n})
 	}
@@ -231,7 +233,7 @@ func (b *currentBook) Tariff(id chargestream.TariffID) (*tables.Tariff, error) {
 	if err == nil {
 		n := 0
 		if t != nil {
-			n = len(t.Revisions)
+			n = t.Known(b.upTo)
 		}
 		b.note(tables.Reference{Tariff: id, Revisions: n})
 	}

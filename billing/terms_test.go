@@ -256,3 +256,34 @@ func TestNotEndedAsksNoTariff(t *testing.T) {
 		t.Errorf("%q, %+v", got, list)
 	}
 }
+
+// TestRowsWithLaterReferenceData holds that a row is the same byte for byte, and what was sent is
+// known, where a tariff has a version already that arrives after all is billed: a replay has all
+// tariffs from the start.
+func TestRowsWithLaterReferenceData(t *testing.T) {
+	billed := func(later bool) ([]byte, []chargestream.Invoice) {
+		book, s := newShelf(), settled(7000, hour)
+		book.register(yesterday, info("t"))
+		book.publish(yesterday, "t", priced(yesterday, "1"))
+		if later {
+			book.publish(due+hour, "t", priced(yesterday, "1"), priced(due+hour, "2"))
+			book.publish(due+2*hour, "t", priced(yesterday, "3"))
+		}
+		session := s.session(t, book)
+		bill, err := session.Bill(due)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := session.Bill(due + 3*hour)
+		if err != nil || len(again.Documents) > 0 {
+			t.Fatal(again.Documents, err)
+		}
+		return session.Row.Append(nil), bill.Documents
+	}
+	row, documents := billed(false)
+	other, same := billed(true)
+	if !slices.Equal(row, other) || len(documents) != 1 || len(same) != 1 ||
+		documents[0].InvoiceID != same[0].InvoiceID {
+		t.Errorf("rows %x and %x, documents %+v and %+v", row, other, documents, same)
+	}
+}

@@ -362,3 +362,24 @@ func TestRunRefuses(t *testing.T) {
 		t.Errorf("another number of partitions: %v", err)
 	}
 }
+
+// TestVerifyAfterATariffGotAVersion: a version that is published after all was billed changes no
+// row and no document, though a replay knows it from the start.
+func TestVerifyAfterATariffGotAVersion(t *testing.T) {
+	b := applied(t)
+	produceHistory(t, b)
+	live(t, b)
+	before, later := noon-chargestream.Day, noon+400*chargestream.Minute
+	version := func(from chargestream.Millis, price string) chargestream.TariffVersion {
+		return chargestream.TariffVersion{ValidFrom: from, Tariff: json.RawMessage(
+			`{"currency":"EUR","elements":[{"price_components":[{"type":"ENERGY","price":` +
+				price + `,"vat":20,"step_size":1}]}]}`)}
+	}
+	kafkatest.MustProduce(t, b, jsonRecord(t, topics.Tariffs, "t", chargestream.TariffHistory{
+		TariffID: "t", Versions: []chargestream.TariffVersion{version(before, "0.45"),
+			version(later, "0.55")}}, later))
+	live(t, b)
+	if r := verified(t, b); r.Problems() != "" || r.Documents != 5 {
+		t.Errorf("%+v", r)
+	}
+}

@@ -114,6 +114,17 @@ func (r *Registry) First(revisions int) *Registry {
 	return &Registry{Revisions: r.Revisions[:min(revisions, len(r.Revisions))]}
 }
 
+// Known is how many revisions First must have for documents up to a moment: those that arrived
+// later change none of them, however early they are read.
+func (r *Registry) Known(upTo chargestream.Millis) int {
+	for i := len(r.Revisions) - 1; i >= 0; i-- {
+		if r.Revisions[i].Arrival <= upTo {
+			return i + 1
+		}
+	}
+	return 0
+}
+
 // At is the entry of the registry for a session that began at start, as it is known at now: the
 // last revision that arrived by start; where there was no entry then, the first one that arrived
 // later; nil where there is none.

@@ -62,6 +62,16 @@ func (t *Tariff) First(revisions int) *Tariff {
 	return &Tariff{Revisions: t.Revisions[:min(revisions, len(t.Revisions))]}
 }
 
+// Known is how many revisions First must have for documents up to a moment, as Registry.Known.
+func (t *Tariff) Known(upTo chargestream.Millis) int {
+	for i := len(t.Revisions) - 1; i >= 0; i-- {
+		if t.Revisions[i].Arrival+chargestream.TariffDelay <= upTo {
+			return i + 1
+		}
+	}
+	return 0
+}
+
 // At is the version of the tariff in force at start, as it is in effect at now: of the last
 // revision that arrived TariffDelay or more before now; nil for none.
 func (t *Tariff) At(start, now chargestream.Millis) *chargestream.TariffVersion {
