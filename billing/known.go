@@ -161,8 +161,8 @@ func (b *biller) readHours(k *known) error {
 			b.addOverlaps(k, &own, h)
 		}
 	}
-	k.meter.addMarks(k.inEffect(b.Row.Quarters), true)
-	k.meter.addMarks(k.inEffect(unnamed), false)
+	k.meter.addMarks(b.Row.Quarters, true, k.at)
+	k.meter.addMarks(unnamed, false, k.at)
 	k.addSamples(b.Row.Quarters, unnamed)
 	return nil
 }
@@ -192,13 +192,6 @@ func (k *known) addSamples(named, unnamed []tables.Quarter) {
 		}
 		k.meter.samples = append(k.meter.samples, q)
 	}
-}
-
-// inEffect are the envelopes of a list that are known.
-func (k *known) inEffect(list []tables.Quarter) []tables.Quarter {
-	return slices.DeleteFunc(slices.Clone(list), func(q tables.Quarter) bool {
-		return q.Late > k.at
-	})
 }
 
 // during are the quarter hours that are known and that the session was in.

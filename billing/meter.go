@@ -57,7 +57,7 @@ func meterOf(s *tables.Session) *meter {
 	if len(s.Ends) > 0 {
 		m.end = &s.Ends[0]
 	}
-	m.addMarks(s.Quarters, true)
+	m.addMarks(s.Quarters, true, math.MaxInt64)
 	m.samples = joinQuarters(s.Quarters)
 	return m
 }

@@ -43,9 +43,9 @@ func (c *course) points(m *meter) []tables.Reading {
 	return list
 }
 
-// addMarks adds what a list of envelopes tells of the edges of the session: those that name it tell
-// of a little before and behind it, too.
-func (m *meter) addMarks(list []tables.Quarter, named bool) {
+// addMarks adds what a list of envelopes that are known at a moment tells of the edges of the
+// session: those that name it tell of a little before and behind it, too.
+func (m *meter) addMarks(list []tables.Quarter, named bool, at chargestream.Millis) {
 	if m.start == nil || m.end == nil {
 		return
 	}
@@ -55,7 +55,7 @@ func (m *meter) addMarks(list []tables.Quarter, named bool) {
 	}
 	for i := range list {
 		q := &list[i]
-		if !q.HasEnergy() || q.Start > to || q.Start+chargestream.Quarter <= from {
+		if q.Late > at || !q.HasEnergy() || q.Start > to || q.Start+chargestream.Quarter <= from {
 			continue
 		}
 		if q.Context == tables.ContextSample {
