@@ -80,6 +80,7 @@ func (a *app) validateCommand(topic, noun, what string) *cobra.Command {
 			if err := bad.err(len(objects)); err != nil {
 				return err
 			}
+			notes = append(check.notes, notes...)
 			if a.output == outputJSON {
 				answer := map[string]any{"valid": len(objects)}
 				if len(notes) > 0 {
