@@ -13,6 +13,9 @@ import (
 // Location, of which it makes one. The error is a Refusal or joins some. Whether a time zone is
 // known is for the caller to say.
 func DecodeStation(value []byte) (*chargestream.StationInfo, error) {
+	if info := PlainStation(value); info != nil {
+		return info, checkStation(info)
+	}
 	o, err := parseObject(value, "")
 	if err != nil {
 		return nil, err

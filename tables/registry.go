@@ -189,8 +189,11 @@ func DecodeRegistry(row []byte) (*Registry, error) {
 		arrival += chargestream.Millis(r.Int())
 		rev := RegistryRevision{Arrival: arrival}
 		if text := r.Text(); text != "" {
-			if err := json.Unmarshal([]byte(text), &rev.Info); err != nil {
-				return nil, fmt.Errorf("%w: entry: %w", codecs.ErrCorrupt, err)
+			if rev.Info = codecs.PlainStation([]byte(text)); rev.Info == nil {
+				// One with a name that this version does not know, or with blanks.
+				if err := json.Unmarshal([]byte(text), &rev.Info); err != nil {
+					return nil, fmt.Errorf("%w: entry: %w", codecs.ErrCorrupt, err)
+				}
 			}
 			if rev.Info == nil {
 				return nil, fmt.Errorf("%w: entry: null", codecs.ErrCorrupt)
