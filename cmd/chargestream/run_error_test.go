@@ -42,6 +42,7 @@ func TestRunOnALockedDirectory(t *testing.T) {
 	if held, err := lock.TryLock(); err != nil || !held {
 		t.Fatal(held, err)
 	}
+	defer lock.Unlock() // also so that it lives: a lock that is collected is released
 	got := run(t, nil, "run", brokers, "--state-dir", dir)
 	got.want(t, exitRuntime, "", "error: the state directory is in use (processor stations: ")
 	got.want(t, exitRuntime, "", "hint: give each instance a --state-dir of its own\n")
