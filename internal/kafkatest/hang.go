@@ -37,6 +37,13 @@ type Hang struct {
 // the same time.
 var hanging sync.Mutex
 
+// Bounds of the wait for a broker to apply a setting that it has taken: it does so a while after it
+// has answered.
+const (
+	unverifiedMax   = 10 * time.Second
+	unverifiedEvery = 20 * time.Millisecond
+)
+
 // MakeHang leaves a transaction open, and returns its producer. What hangs is written past the
 // coordinator, after the outcome, so the broker does not verify transactions meanwhile. It needs a
 // real Kafka with transaction.version 2 and a single broker.
@@ -70,7 +77,13 @@ func MakeHang(ctx context.Context, addrs []string, h Hang) (producer int64, epoc
 	}()
 	// The requests of clients without transaction.version 2, which do not ask the coordinator.
 	err = withClient(addrs, func(cl *kgo.Client) error {
-		if err := writeHanging(ctx, cl, h, producer, epoch); err != nil || h.Group == "" {
+		err := writeHanging(ctx, cl, h, producer, epoch)
+		for until := time.Now().Add(unverifiedMax); errors.Is(err, kerr.TransactionAbortable) &&
+			time.Now().Before(until); { // the broker has not applied the setting yet
+			<-time.After(unverifiedEvery)
+			err = writeHanging(ctx, cl, h, producer, epoch)
+		}
+		if err != nil || h.Group == "" {
 			return err
 		}
 		return offsetHanging(ctx, cl, h, producer, epoch)
