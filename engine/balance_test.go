@@ -10,6 +10,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"chargestream/internal/seeded"
 )
 
 // copyOwned is what members own, to be given away: share sorts it.
@@ -72,7 +74,7 @@ func kept(owned, shares [][]int32) int {
 // TestShare draws what members own, some of them nothing, and some partitions without an owner, as
 // after a join, a leave or both.
 func TestShare(t *testing.T) {
-	r := chance(t)
+	r := seeded.Rand(t)
 	for range 2000 {
 		partitions := int32(r.IntN(24))
 		owned := make([][]int32, 1+r.IntN(8))
@@ -325,7 +327,7 @@ func rounds(t *testing.T, topics []string, partitions int32, members []member) [
 // TestBalanceAgrees draws joins and leaves, one after another: the group agrees within a few
 // rounds, fairly, moves no more than it must, and in no round has a partition two owners.
 func TestBalanceAgrees(t *testing.T) {
-	r := chance(t)
+	r := seeded.Rand(t)
 	topics := []string{"words", "clock"}
 	for range 30 {
 		partitions := int32(1 + r.IntN(12))

@@ -7,6 +7,7 @@ import (
 
 	"chargestream/engine"
 	"chargestream/internal/kafkatest"
+	"chargestream/internal/seeded"
 )
 
 // TestKilled kills the process of an instance at random moments while records flow, and starts it
@@ -31,7 +32,7 @@ func TestKilled(t *testing.T) {
 				t.Skip("kills take seconds each")
 			}
 			t.Parallel()
-			random := seeded(t)
+			random := seeded.Rand(t)
 			b, name := shared.Broker(t), "killed-"+c.name
 			if c.kind == "tally" {
 				tallyTopics(t, b, name)

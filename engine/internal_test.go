@@ -1,9 +1,6 @@
 package engine
 
 import (
-	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -12,23 +9,6 @@ import (
 	"chargestream/engine/store"
 	"chargestream/engine/task"
 )
-
-// seedVariable sets the seed of the random tests of this package.
-const seedVariable = "ENGINE_TEST_SEED"
-
-// chance is a source of randomness whose seed is logged.
-func chance(t testing.TB) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if text := os.Getenv(seedVariable); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("%s: %v", seedVariable, err)
-		}
-	}
-	t.Logf("seed %d (set with %s)", seed, seedVariable)
-	return rand.New(rand.NewPCG(seed, 1))
-}
 
 func mustDo(t testing.TB, err error) {
 	t.Helper()

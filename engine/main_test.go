@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"os/exec"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -39,9 +37,6 @@ func (s *sharedBroker) mustTopics(t *testing.T, b kafkatest.Broker, topics ...ka
 
 // childEnv makes the test binary an instance of a processor that a test kills.
 const childEnv = "ENGINE_TEST_CHILD"
-
-// seedEnv sets the seed of the tests that kill at random moments.
-const seedEnv = "ENGINE_TEST_SEED"
 
 // patience bounds every wait of a test.
 const patience = 60 * time.Second
@@ -156,19 +151,6 @@ func quickConfig(brokers []string, dir string, guarantee engine.Guarantee) engin
 	return engine.Config{Brokers: brokers, StateDir: dir, Instance: "one", Guarantee: guarantee,
 		SessionTimeout: 1500 * time.Millisecond, CommitInterval: 50 * time.Millisecond,
 		IdleAfter: -1}
-}
-
-func seeded(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if text := os.Getenv(seedEnv); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("%s: %v", seedEnv, err)
-		}
-	}
-	t.Logf("seed %d (set with %s)", seed, seedEnv)
-	return rand.New(rand.NewPCG(seed, 1))
 }
 
 // eventually waits until cond holds.

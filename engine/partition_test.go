@@ -17,13 +17,14 @@ import (
 
 	"chargestream/engine/order"
 	"chargestream/engine/task"
+	"chargestream/internal/seeded"
 )
 
 // TestFoldLeavesNoGap: rounds end at any moment, and what was folded then is a prefix of what
 // came, on which the next round continues.
 func TestFoldLeavesNoGap(t *testing.T) {
 	t.Parallel()
-	r := chance(t)
+	r := seeded.Rand(t)
 	p, want := echo("g"), int64(0)
 	var i *instance
 	p.Fold = func(_ *Context, m *Message) error {

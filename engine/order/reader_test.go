@@ -1,18 +1,18 @@
 package order
 
 import (
-	"chargestream/engine/task"
 	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"chargestream/engine/task"
+	"chargestream/internal/seeded"
 )
 
 // noon is when the tests begin. They pass the time as an argument.
@@ -351,23 +351,6 @@ func TestMergeIsWokenByFeed(t *testing.T) {
 	}
 }
 
-// seedVariable sets the seed of the random test.
-const seedVariable = "ENGINE_TEST_SEED"
-
-// chance is a source of randomness whose seed is logged.
-func chance(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if text := os.Getenv(seedVariable); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("%s: %v", seedVariable, err)
-		}
-	}
-	t.Logf("seed %d (set with %s)", seed, seedVariable)
-	return rand.New(rand.NewPCG(seed, 1))
-}
-
 // randomLogs are topics with records in the order of their arrival, and control records between.
 func randomLogs(r *rand.Rand) map[string][]*kgo.Record {
 	logs := map[string][]*kgo.Record{}
@@ -410,7 +393,7 @@ func sorted(logs map[string][]*kgo.Record) []string {
 // TestMergeOrderDependsOnNothingElse feeds the same logs in portions of any size, in any order, and
 // takes in between: as long as nothing is given up the order is that of the arrival times.
 func TestMergeOrderDependsOnNothingElse(t *testing.T) {
-	r := chance(t)
+	r := seeded.Rand(t)
 	for range 400 {
 		logs := randomLogs(r)
 		var ends []int64

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"chargestream/engine/task"
+	"chargestream/internal/seeded"
 )
 
 // state is what is committed: rows and offset by table.
@@ -180,7 +181,7 @@ func (w *walk) kill() {
 func TestStoreAgainstModel(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	w := &walk{t: t, r: chance(t), dir: dir, path: filepath.Join(dir, "stage-0"),
+	w := &walk{t: t, r: seeded.Rand(t), dir: dir, path: filepath.Join(dir, "stage-0"),
 		keys: []string{"a", "b", "c", "d", "e", "f", "a key that is longer"},
 		m:    &model{state: newState(), history: map[string]state{}}}
 	w.m.note()

@@ -3,11 +3,9 @@ package store
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -17,25 +15,8 @@ import (
 	"chargestream/engine/task"
 )
 
-// seedVariable sets the seed of the random tests of this package.
-const seedVariable = "ENGINE_TEST_SEED"
-
 // tables is how many tables a store has in most tests.
 const tables = 3
-
-// chance is a source of randomness whose seed is logged.
-func chance(t testing.TB) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if text := os.Getenv(seedVariable); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("%s: %v", seedVariable, err)
-		}
-	}
-	t.Logf("seed %d (set with %s)", seed, seedVariable)
-	return rand.New(rand.NewPCG(seed, 1))
-}
 
 func mustDo(t testing.TB, err error) {
 	t.Helper()

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"chargestream/engine/task"
+	"chargestream/internal/seeded"
 )
 
 // tallied is a processor of several tables that does all that a fold, a timer and a flush may do:
@@ -105,7 +106,7 @@ func run(t *testing.T, p *task.Processor, list []task.Message, commit func() boo
 // TestCommitPointsDoNotShow: the same records give the same rows, the same records of an output of
 // which each counts, and the same newest ones of another, wherever commits lie between them.
 func TestCommitPointsDoNotShow(t *testing.T) {
-	r := chance(t)
+	r := seeded.Rand(t)
 	for range 20 {
 		var list []task.Message
 		at := int64(20_000)

@@ -2,29 +2,12 @@ package task_test
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"strconv"
 	"testing"
 
 	"chargestream/engine/task"
+	"chargestream/internal/seeded"
 )
-
-// seedVariable sets the seed of the random tests of this package.
-const seedVariable = "ENGINE_TEST_SEED"
-
-// chance is a source of randomness whose seed is logged.
-func chance(t testing.TB) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if text := os.Getenv(seedVariable); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		mustDo(t, err)
-	}
-	t.Logf("seed %d (set with %s)", seed, seedVariable)
-	return rand.New(rand.NewPCG(seed, 1))
-}
 
 // alarm is a row that is due at a time; zero for never.
 type alarm struct{ at int64 }
@@ -264,7 +247,7 @@ func (m ringing) pass(now int64) (fired []string) {
 // TestTimersAgainstModel sets, changes and drops alarms of several tables, with commits and
 // restarts between, and holds what is fired against the plainest way to find it.
 func TestTimersAgainstModel(t *testing.T) {
-	r := chance(t)
+	r := seeded.Rand(t)
 	var fired, want []string
 	tables := []*task.Table[alarm]{alarms("a", &fired), alarms("b", &fired)}
 	s := alone(t, nil, tables[0], tables[1])

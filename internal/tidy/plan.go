@@ -62,6 +62,7 @@ func plan() map[string]room {
 		"internal/tabletest": {within: []string{".", "tables"}},
 		"internal/sim":       {within: []string{"."}},
 		"internal/oracle":    {},
+		"internal/seeded":    {},
 		"internal/kafkaread": {},
 		"internal/kafkatest": {within: []string{"topics"}},
 		"internal/tidy":      {},
@@ -72,7 +73,8 @@ func plan() map[string]room {
 
 // testRooms may be imported by the tests of every room besides what the plan allows.
 func testRooms() []string {
-	return []string{"internal/sim", "internal/oracle", "internal/kafkatest", "internal/tabletest"}
+	return []string{"internal/sim", "internal/oracle", "internal/kafkatest", "internal/seeded",
+		"internal/tabletest"}
 }
 
 // endRooms are imported by no other room: what depends on them could not be built without them.
