@@ -39,6 +39,17 @@ func watchOf(t *testing.T, b kafkatest.Broker, w *engine.Watch) *watched {
 	return of
 }
 
+// watchedCount is a word count, not started yet, on the shared broker, and its watch.
+func watchedCount(t *testing.T, name string) (kafkatest.Broker, *engine.Processor, engine.Config,
+	*watched) {
+	t.Helper()
+	b := shared.Broker(t)
+	topicsOf(t, b, name)
+	p, c := named(name, wordCount()), configOf(t, b, "one")
+	c.Watch = engine.NewWatch(c, []*engine.Processor{p})
+	return b, p, c, watchOf(t, b, c.Watch)
+}
+
 // looks looks so often, and returns what stands still then.
 func (w *watched) looks(n int) []stall.Stall {
 	w.t.Helper()
@@ -83,11 +94,8 @@ func untilCommitted(t *testing.T, b kafkatest.Broker, p *engine.Processor) {
 // stand still, although control records are behind the last record.
 func TestWatchOfWhatMoves(t *testing.T) {
 	t.Parallel()
-	b, name := shared.Broker(t), "watch-moves"
-	topicsOf(t, b, name)
-	p, c := named(name, wordCount()), configOf(t, b, "one")
-	c.Watch = engine.NewWatch(c, []*engine.Processor{p})
-	w := watchOf(t, b, c.Watch)
+	name := "watch-moves"
+	b, p, c, w := watchedCount(t, name)
 	v := openView(t, b, name+"-table")
 	views := watchOf(t, b, engine.NewViewWatch(c, nil, []*engine.View{v}))
 	sent := map[string]int{}
@@ -110,11 +118,8 @@ func TestWatchOfWhatMoves(t *testing.T) {
 // transaction until it is committed.
 func TestWatchOfAnOpenTransaction(t *testing.T) {
 	t.Parallel()
-	b, name := shared.Broker(t), "watch-open"
-	topicsOf(t, b, name)
-	p, c := named(name, wordCount()), configOf(t, b, "one")
-	c.Watch = engine.NewWatch(c, []*engine.Processor{p})
-	w := watchOf(t, b, c.Watch)
+	name := "watch-open"
+	b, p, c, w := watchedCount(t, name)
 	v := openView(t, b, name+"-words")
 	views := watchOf(t, b, engine.NewViewWatch(c, nil, []*engine.View{v}))
 	counting, folded := counted(p)
@@ -157,11 +162,8 @@ func TestWatchOfALookup(t *testing.T) {
 // TestWatchOfAFoldThatHangs: nothing is committed while a fold does not end.
 func TestWatchOfAFoldThatHangs(t *testing.T) {
 	t.Parallel()
-	b, name := shared.Broker(t), "watch-fold"
-	topicsOf(t, b, name)
-	p, c := named(name, wordCount()), configOf(t, b, "one")
-	c.Watch = engine.NewWatch(c, []*engine.Processor{p})
-	w := watchOf(t, b, c.Watch)
+	name := "watch-fold"
+	b, p, c, w := watchedCount(t, name)
 	fold, entered, leave := p.Fold, make(chan struct{}), make(chan struct{})
 	p.Fold = func(ctx *engine.Context, m *engine.Message) error {
 		if string(m.Value) == "hang" {
@@ -186,11 +188,8 @@ func TestWatchOfAFoldThatHangs(t *testing.T) {
 // TestWatchOfAttemptsThatFail: the reason is that of the attempts.
 func TestWatchOfAttemptsThatFail(t *testing.T) {
 	t.Parallel()
-	b, name := shared.Broker(t), "watch-fails"
-	topicsOf(t, b, name)
-	p, c := named(name, wordCount()), configOf(t, b, "one")
-	c.Watch = engine.NewWatch(c, []*engine.Processor{p})
-	w := watchOf(t, b, c.Watch)
+	name := "watch-fails"
+	b, p, c, w := watchedCount(t, name)
 	failed := make(chan struct{})
 	p.Fold = func(*engine.Context, *engine.Message) error {
 		failed <- struct{}{}
