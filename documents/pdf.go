@@ -126,7 +126,7 @@ func parkedMinutes(seconds int64) string {
 	if seconds == 0 {
 		return ""
 	}
-	return " (" + counted(int(seconds/60), "minute", "minutes") + ")"
+	return " (" + Counted(int(seconds/60), "minute", "minutes") + ")"
 }
 
 // Widths of the columns of amounts in mm, common to lines, groups and totals.
@@ -265,7 +265,7 @@ func pdfSigned(p *sheet, v *chargestream.Invoice) {
 	}
 	p.section("Signed meter values")
 	p.row(sizeText, cell{width: sheetWidth,
-		text: "The session has " + counted(len(v.SignedData), "signed value", "signed values") +
+		text: "The session has " + Counted(len(v.SignedData), "signed value", "signed values") +
 			". The JSON of this document holds them byte for byte. SHA-256 of each, by time:"})
 	for i, value := range v.SignedData {
 		sum := sha256.Sum256([]byte(value))

@@ -24,8 +24,8 @@ func (s *Statement) PDF(w io.Writer, seller *Seller) error {
 	p.fact(name, key)
 	p.fact("Month", s.Month)
 	p.fact("Currency", s.Currency)
-	p.fact("Documents", counted(len(s.Documents), "document", "documents")+", and "+
-		counted(len(s.Held), "held", "held"))
+	p.fact("Documents", Counted(len(s.Documents), "document", "documents")+", and "+
+		Counted(len(s.Held), "held", "held"))
 	p.fact("Energy", kWh(s.Energy))
 	s.pdfDocuments(p)
 	s.pdfHeld(p)

@@ -89,8 +89,8 @@ func clock(seconds int64) string {
 	return fmt.Sprintf("%s%d:%02d:%02d h", sign, seconds/3600, seconds/60%60, seconds%60)
 }
 
-// counted is a number of things.
-func counted(n int, one, many string) string {
+// Counted is a number of things.
+func Counted(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

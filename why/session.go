@@ -273,7 +273,7 @@ func (f *SessionFacts) summary(w *chargestream.SessionWhy, live *chargestream.In
 	case f.Row == nil && live == nil:
 		return fmt.Sprintf("nothing of the session was folded, and %s it: mend what the error "+
 			"says and send it again, or \"chargestream dead-letters redrive\"",
-			counted(len(f.Letters), "dead letter names", "dead letters name"))
+			documents.Counted(len(f.Letters), "dead letter names", "dead letters name"))
 	case live == nil && len(w.Missing) > 0 && w.Due.At == 0:
 		return "there is no bill: " + w.Missing[0]
 	case live == nil:
@@ -316,13 +316,6 @@ func named(label, text string) string {
 
 func minutes(m chargestream.Millis) string {
 	return strconv.FormatInt(int64(m/chargestream.Minute), 10) + " minutes"
-}
-
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
 }
 
 func joined(parts ...string) string {

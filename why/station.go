@@ -43,7 +43,7 @@ func Station(f *StationFacts) (chargestream.StationWhy, error) {
 		w.Received = append(w.Received, chargestream.Received{What: "registry entry",
 			Arrival: arrival, Text: joined(named("tariff", string(info.TariffID)),
 				named("site", string(info.SiteID)), named("time zone", info.TimeZone),
-				counted(len(info.Connectors), "connector", "connectors"))})
+				documents.Counted(len(info.Connectors), "connector", "connectors"))})
 	} else {
 		w.Missing = append(w.Missing, "its entry in the registry (topic stations): its sessions "+
 			"are held as no_tariff")
@@ -91,7 +91,7 @@ func (f *StationFacts) held(w *chargestream.StationWhy) {
 }
 
 func (f *StationFacts) summary(w *chargestream.StationWhy) string {
-	letters := counted(len(w.DeadLetters), "recent dead letter", "recent dead letters")
+	letters := documents.Counted(len(w.DeadLetters), "recent dead letter", "recent dead letters")
 	switch {
 	case f.Row == nil && len(w.DeadLetters) > 0:
 		return fmt.Sprintf("no event of the station was folded, and %s came of it: mend what the "+
@@ -100,5 +100,5 @@ func (f *StationFacts) summary(w *chargestream.StationWhy) string {
 		return "no event of the station was folded"
 	}
 	return fmt.Sprintf("it was last seen at %s; %s held, %s", w.LastSeen,
-		counted(w.HeldCount, "bill is", "bills are"), letters)
+		documents.Counted(w.HeldCount, "bill is", "bills are"), letters)
 }

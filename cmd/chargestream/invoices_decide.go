@@ -216,7 +216,11 @@ func (a *app) printDecisions(f *decisionFlags, records []*kgo.Record,
 			return err
 		}
 	}
-	for _, note := range answer.Notes {
+	return a.printNotes(answer.Notes)
+}
+
+func (a *app) printNotes(notes []string) error {
+	for _, note := range notes {
 		if err := a.printf("- %s\n", harmless(note)); err != nil {
 			return err
 		}

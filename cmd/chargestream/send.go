@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream"
+	"chargestream/documents"
 	"chargestream/tables"
 	"chargestream/topics"
 )
@@ -204,11 +205,8 @@ func (a *app) printSent(answer *sendAnswer) error {
 	}
 	for _, name := range sendTopics() {
 		if n := answer.Written[name]; n > 0 {
-			noun := "records"
-			if n == 1 {
-				noun = "record"
-			}
-			if err := a.printf("%s %d %s to %s\n", verb, n, noun, name); err != nil {
+			counted := documents.Counted(n, "record", "records")
+			if err := a.printf("%s %s to %s\n", verb, counted, name); err != nil {
 				return err
 			}
 		}
@@ -216,12 +214,7 @@ func (a *app) printSent(answer *sendAnswer) error {
 	if err := a.printf("keys: %s\n", harmless(strings.Join(answer.Keys, ", "))); err != nil {
 		return err
 	}
-	for _, note := range answer.Notes {
-		if err := a.printf("- %s\n", harmless(note)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return a.printNotes(answer.Notes)
 }
 
 // topicOf is the topic whose records have such fields; empty where it cannot be told.
