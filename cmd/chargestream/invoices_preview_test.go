@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream/internal/kafkatest"
 	"chargestream/topics"
@@ -21,16 +18,8 @@ func priced(t *testing.T) (brokers, state string) {
 	t.Helper()
 	b, brokers := broker(t)
 	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "", "")
-	at := time.Now().UTC().Add(-3 * time.Hour).Truncate(time.Second)
-	moment := func(minutes int) string {
-		return at.Add(time.Duration(minutes) * time.Minute).Format(time.RFC3339)
-	}
-	var records []*kgo.Record
-	add := func(topic, key, text string, arrival int) {
-		records = append(records, &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte(text),
-			Headers: []kgo.RecordHeader{{Key: topics.HeaderArrival,
-				Value: []byte(moment(arrival))}}})
-	}
+	r := newRecent()
+	moment, add := r.moment, r.add
 	add(topics.Tariffs, "t", `{"tariff_id":"t","versions":[{"valid_from":"2026-01-01T00:00:00Z",`+
 		`"tariff":{"currency":"EUR","elements":[{"price_components":[{"type":"ENERGY",`+
 		`"price":0.5,"vat":20,"step_size":1}]}]}}]}`, 0)
@@ -38,7 +27,7 @@ func priced(t *testing.T) (brokers, state string) {
 	add(topics.ChargingSessions, "st-1", fmt.Sprintf(`{"session_id":"s-1","station_id":"st-1",`+
 		`"user_id":"u","start_time":%q,"end_time":%q,"meter_start_wh":1000,`+
 		`"meter_stop_wh":8000}`, moment(10), moment(50)), 50)
-	kafkatest.MustProduce(t, b, records...)
+	kafkatest.MustProduce(t, b, r.records...)
 	state = t.TempDir()
 	done := run(t, nil, "run", brokers, "--state-dir", state, "--until-caught-up")
 	if done.code != exitOK {

@@ -6,9 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream"
 	"chargestream/internal/kafkatest"
@@ -21,16 +18,8 @@ func doubts(t *testing.T) string {
 	t.Helper()
 	b, brokers := broker(t)
 	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "", "")
-	at := time.Now().UTC().Add(-3 * time.Hour).Truncate(time.Second)
-	moment := func(minutes int) string {
-		return at.Add(time.Duration(minutes) * time.Minute).Format(time.RFC3339)
-	}
-	var records []*kgo.Record
-	add := func(topic, key, text string, arrival int) {
-		records = append(records, &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte(text),
-			Headers: []kgo.RecordHeader{{Key: topics.HeaderArrival,
-				Value: []byte(moment(arrival))}}})
-	}
+	r := newRecent()
+	moment, add := r.moment, r.add
 	begin := func(station, session string, minute int) {
 		add(topics.ChargingSessions, station, fmt.Sprintf(`{"event":"session_start",`+
 			`"session_id":%q,"station_id":%q,"user_id":"card-7","start_time":%q,`+
@@ -50,7 +39,7 @@ func doubts(t *testing.T) string {
 	begin("st-2", "s-2", 30)
 	add(topics.Heartbeats, "st-3", `{"station_id":"st-3"}`, 60)
 	add(topics.ChargingSessions, "st-4", `{"event":"session_start","session_id":"s-9"}`, 60)
-	kafkatest.MustProduce(t, b, records...)
+	kafkatest.MustProduce(t, b, r.records...)
 	done := run(t, nil, "run", brokers, "--state-dir", filepath.Join(t.TempDir(), "state"),
 		"--until-caught-up")
 	if done.code != exitOK {
