@@ -48,7 +48,7 @@ var ratingsByType = map[string]Watts{
 }
 
 // RatingOf is the most that a connector of a type delivers, for one whose rating the registry does
-// not tell. A type that is not known has UnknownRating.
+// not have. A type that is not known has UnknownRating.
 func RatingOf(connectorType string) Watts {
 	name := strings.Map(func(r rune) rune {
 		switch {

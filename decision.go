@@ -65,7 +65,7 @@ func (e *Decision) Scope() Scope {
 	return Scope{SessionID: e.SessionID, From: from, To: max(from, to)}
 }
 
-// Releasable tells whether a bill that is held for this reason has amounts that somebody can
+// Releasable reports whether a bill that is held for this reason has amounts that somebody can
 // vouch for. The others need a correction: there is nothing to release.
 func (r HoldReason) Releasable() bool {
 	switch r {

@@ -41,7 +41,7 @@ func FoldID[T ~string](id T) T {
 	return T(strings.ToLower(strings.TrimSpace(string(id))))
 }
 
-// CheckID tells whether text can serve as an identifier: printable UTF-8 of bounded length.
+// CheckID reports whether text can serve as an identifier: printable UTF-8 of bounded length.
 func CheckID(text string) error {
 	if text == "" || len(text) > IDBytesMax || !utf8.ValidString(text) {
 		return ErrID

@@ -13,7 +13,7 @@ const (
 	KindCreditNote InvoiceKind = "credit_note"
 )
 
-// InvoiceStatus tells whether an Invoice may be sent.
+// InvoiceStatus reports whether an Invoice may be sent.
 type InvoiceStatus string
 
 // The statuses of an Invoice.
@@ -27,7 +27,7 @@ const (
 	StatusCancelled InvoiceStatus = "cancelled"
 )
 
-// Is tells whether an invoice is of a status that is asked for; empty for all. A cancelled one is
+// Is reports whether an invoice is of a status that is asked for; empty for all. A cancelled one is
 // not among those that are held, as it waits for nothing.
 func (v *Invoice) Is(status InvoiceStatus) bool {
 	cancelled := v.Status == StatusHeld && slices.Equal(v.HoldReasons, []HoldReason{HoldCancelled})

@@ -90,7 +90,7 @@ func (s *Session) lastReference(now chargestream.Millis) (chargestream.Millis, e
 	return last, err
 }
 
-// fresh tells whether there is reference data that the documents were not made by, whenever it
+// fresh reports whether there is reference data that the documents were not made by, whenever it
 // arrived: history is imported in any order.
 func (s *Session) fresh() bool {
 	now := &currentBook{Book: s.Book, upTo: s.Row.BilledUpTo}

@@ -209,7 +209,7 @@ func (k *known) due() bool {
 	return false
 }
 
-// correct lets what was decided take the place of what was told.
+// correct lets what was decided take the place of what was reported.
 func (k *known) correct(c *chargestream.Correction) {
 	if k.start == nil && k.end == nil {
 		return

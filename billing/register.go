@@ -20,7 +20,7 @@ type mark struct {
 
 // course is the register of a session, in order (docs/decisions/0010, Readings).
 type course struct {
-	start, end *chargestream.WattHours // nil where nothing tells them for certain
+	start, end *chargestream.WattHours // nil where they are not certain
 	all        []tables.Reading        // of the samples from before the start to the end
 	between    []tables.Reading        // all, or none where they say nothing of the register
 	relative   bool                    // they count from the session's start

@@ -90,7 +90,7 @@ func (r *Reader) fail(what string) {
 	r.buf = nil
 }
 
-// Failed tells whether a field could not be read, so that loops can end early.
+// Failed reports whether a field could not be read, so that loops can end early.
 func (r *Reader) Failed() bool { return r.err != nil }
 
 // Byte takes one byte.

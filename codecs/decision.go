@@ -144,7 +144,7 @@ func (w *decisionWire) holds(into *[]chargestream.HoldReason) error {
 	return nil
 }
 
-// KnownHold tells whether a text is a reason to hold a bill.
+// KnownHold reports whether a text is a reason to hold a bill.
 func KnownHold(r chargestream.HoldReason) bool {
 	return slices.Contains(chargestream.HoldReasons(), r)
 }

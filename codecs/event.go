@@ -102,7 +102,7 @@ func readLenient(
 	return event, err
 }
 
-// event is what the fields tell, by the topic's reader.
+// event is what the fields mean, by the topic's reader.
 func (w *wire) event(read func(*wire) (chargestream.Event, error)) (chargestream.Event, error) {
 	w.StationID = strings.TrimSpace(w.StationID)
 	w.ConnectorID = connectorText(strings.TrimSpace(string(w.ConnectorID)))

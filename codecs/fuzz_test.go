@@ -59,7 +59,7 @@ func fuzzDecode(f *testing.F, topic string, cases ...[]eventCase) {
 	})
 }
 
-// writable tells whether the times of an event lie in the years that RFC 3339 can write: the
+// writable reports whether the times of an event lie in the years that RFC 3339 can write: the
 // offset of a sender can carry a time beyond them.
 func writable(event chargestream.Event) bool {
 	inYears := func(m chargestream.Millis) bool {
@@ -145,7 +145,7 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// take takes one field and tells whether it is anything but zero.
+// take takes one field and reports whether it is anything but zero.
 func take(r *codecs.Reader, kind byte) bool {
 	switch kind % 5 {
 	case 0:

@@ -40,7 +40,7 @@ type reading struct {
 	problems []error
 }
 
-// problemsShown bounds how much of what is wrong with one record is told.
+// problemsShown bounds how much of what is wrong with one record is reported.
 const problemsShown = 8
 
 // Read reads a JSON object into a struct by its json tags, as every door does: names in any

@@ -38,7 +38,7 @@ func (f *field) write(w *codecs.Writer) {
 	}
 }
 
-// read tells whether the next field of a row is f.
+// read reports whether the next field of a row is f.
 func (f *field) read(r *codecs.Reader) bool {
 	switch f.kind {
 	case 'b':

@@ -11,7 +11,7 @@ import (
 // sessionNumberNone is what some chargers have in place of a transaction: the largest int64.
 const sessionNumberNone = "9223372036854775807"
 
-// noSession tells whether a session_id names no session: OCPP 1.6 counts transactions from 1,
+// noSession reports whether a session_id names no session: OCPP 1.6 counts transactions from 1,
 // and chargers that were offline at the start send 0, -1 or another negative number.
 func noSession(id sessionText) bool {
 	negative, cut := strings.CutPrefix(string(id), "-")

@@ -58,7 +58,7 @@ type Config struct {
 	OnRestore func(Restore)
 	// OnState is called when the owned or active partitions change; nil for no call.
 	OnState func(State)
-	// Watch is told of attempts and asks them for their positions; nil for none.
+	// Watch follows attempts and asks them for their positions; nil for none.
 	Watch   *Watch
 	Log     *slog.Logger
 	Metrics *Metrics

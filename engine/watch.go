@@ -68,7 +68,7 @@ func NewViewWatch(c Config, of []*Processor, views []*View) *Watch {
 	return &Watch{c: c, own: of, views: views, clock: time.Now}
 }
 
-// enter tells the watch of an attempt. The function that it returns tells of the attempt's end.
+// enter notes the begin of an attempt. The function that it returns notes its end.
 func (w *Watch) enter(i *instance) func() {
 	if w == nil {
 		return func() {}
@@ -89,7 +89,7 @@ func (w *Watch) enter(i *instance) func() {
 	}
 }
 
-// noteEnd tells the watch why an attempt ended.
+// noteEnd keeps the reason why an attempt ended.
 func (w *Watch) noteEnd(group string, class broker.Class) {
 	if w == nil {
 		return

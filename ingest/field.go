@@ -135,7 +135,7 @@ func (f *field) columns() []string {
 	return names
 }
 
-// isAbsent tells whether a cell has no value.
+// isAbsent reports whether a cell has no value.
 func (f *field) isAbsent(text string) bool {
 	return text == "" || slices.Contains(f.Absent, text) ||
 		slices.Contains(absentWords(), strings.ToLower(text))

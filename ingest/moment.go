@@ -57,7 +57,7 @@ func (f *field) prepareTime(zoneOfAll string) error {
 	return err
 }
 
-// checkFormat checks one format, and tells whether its times have no offset.
+// checkFormat checks one format, and reports whether its times have no offset.
 func (f *field) checkFormat(format string) (local bool, err error) {
 	own := f.TimeZone != "" || f.ZoneColumn != ""
 	switch format {
@@ -83,7 +83,7 @@ func (f *field) checkFormat(format string) (local bool, err error) {
 	return !offset, nil
 }
 
-// hasOffset tells whether the times of a layout have one: they write it, or the word for none.
+// hasOffset reports whether the times of a layout have one: they write it, or the word for none.
 func hasOffset(layout string) bool {
 	return strings.Contains(layout, "Z07") || strings.Contains(layout, "-07") ||
 		strings.HasSuffix(layout, " GMT") || strings.HasSuffix(layout, " UTC")

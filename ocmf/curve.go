@@ -111,7 +111,7 @@ func (c *curve) right(x *big.Int) *big.Int {
 	return r.Mod(r, c.p)
 }
 
-// has tells whether the curve has a point of these coordinates.
+// has reports whether the curve has a point of these coordinates.
 func (c *curve) has(x, y *big.Int) bool {
 	if x.Cmp(c.p) >= 0 || y.Cmp(c.p) >= 0 {
 		return false
@@ -143,7 +143,7 @@ func (c *curve) point(octets []byte) (affine, error) {
 	return affine{}, errors.New("no point of " + c.name)
 }
 
-// verify tells whether a signature of two numbers is of a digest and the key (SEC 1, 4.1.4).
+// verify reports whether a signature of two numbers is of a digest and the key (SEC 1, 4.1.4).
 func (c *curve) verify(key affine, digest []byte, r, s *big.Int) bool {
 	if c.standard != nil {
 		octets := append([]byte{4}, key.x.FillBytes(make([]byte, c.size()))...)

@@ -1,4 +1,4 @@
-// Package ocmf reads signed meter values in the Open Charge Metering Format and tells whether
+// Package ocmf reads signed meter values in the Open Charge Metering Format and reports whether
 // those of a session may be billed by. The source is the description of SAFE e.V., revision 1.2
 // (github.com/SAFE-eV/OCMF-Open-Charge-Metering-Format); tables and sections below are its.
 //

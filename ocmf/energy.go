@@ -19,7 +19,7 @@ func obis(register string) (quantity, processing string) {
 	return strings.TrimLeft(groups[0], "0"), strings.TrimLeft(groups[1], "0")
 }
 
-// imports tells whether a register counts energy that was delivered. Names that are not known
+// imports reports whether a register counts energy that was delivered. Names that are not known
 // are taken for such: what they count is told by the unit.
 func imports(register string) bool {
 	quantity, processing := obis(register)
@@ -30,7 +30,7 @@ func imports(register string) bool {
 	return processing == "" || processing == "8"
 }
 
-// behindCable tells whether a register counts what arrived at the vehicle.
+// behindCable reports whether a register counts what arrived at the vehicle.
 func behindCable(register string) bool {
 	quantity, _ := obis(register)
 	return quantity == "B1" || quantity == "B3"

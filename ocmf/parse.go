@@ -155,7 +155,7 @@ func readFields(raw []byte) (fields, error) {
 	return all, nil
 }
 
-// word is a member as text, or the text of a number; ok tells whether it is there.
+// word is a member as text, or the text of a number; ok reports whether it is there.
 func (f fields) word(name string) (text string, ok bool, err error) {
 	raw := f[name]
 	if len(raw) == 0 || string(raw) == "null" {

@@ -33,7 +33,7 @@ type Result struct {
 	Problems           []string // sorted; nil where all is well
 }
 
-// TimeExact tells whether the time from begin to end was measured as the law asks (Table 19).
+// TimeExact reports whether the time from begin to end was measured as the law asks (Table 19).
 func (r Result) TimeExact() bool {
 	return r.Begin && r.End && (r.EndSync == SyncRelative ||
 		r.BeginSync == SyncSynchronised && r.EndSync == SyncSynchronised)
@@ -176,7 +176,7 @@ func (s *session) checkPages() {
 	}
 }
 
-// isEnd tells whether a reason (TX) ends a transaction.
+// isEnd reports whether a reason (TX) ends a transaction.
 func isEnd(reason string) bool { return len(reason) == 1 && strings.Contains("ELRAP", reason) }
 
 func isBegin(reason string) bool { return reason == "B" }

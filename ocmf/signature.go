@@ -29,13 +29,13 @@ func (c *curve) algorithm() string { return algorithmOf(c.name) }
 
 func algorithmOf(curve string) string { return "ECDSA-" + curve + "-SHA256" }
 
-// named tells whether a text names the algorithm of the curve.
+// named reports whether a text names the algorithm of the curve.
 func (c *curve) named(algorithm string) bool {
 	return strings.EqualFold(algorithm, c.algorithm()) ||
 		c.other != "" && strings.EqualFold(algorithm, algorithmOf(c.other))
 }
 
-// verify tells whether the key accepts a value.
+// verify reports whether the key accepts a value.
 func (k publicKey) verify(v *Value) error {
 	if !k.curve.named(v.Algorithm) {
 		return fmt.Errorf("algorithm %s, the registry's key is for %s", quote(v.Algorithm),

@@ -56,7 +56,7 @@ func TestOracle(t *testing.T) {
 
 func cents(n int64) string { return codecs.FormatScaled(n, 2) }
 
-// readOtherwise tells whether the two read OCPI differently (docs/decisions/0009): a bound that
+// readOtherwise reports whether the two read OCPI differently (docs/decisions/0009): a bound that
 // names no amount with VAT, bounds of a reservation that expired, and the mean power of a session
 // that took no time.
 func readOtherwise(raw []byte, u *oracle.Usage) bool {

@@ -19,7 +19,7 @@ func everything() span { return span{math.MinInt64, math.MaxInt64} }
 func (s span) open() bool       { return s == everything() }
 func (s span) has(n int64) bool { return s.min <= n && n < s.max }
 
-// holds tells whether the mean lies in the span, and whether all between the extremes agrees.
+// holds reports whether the mean lies in the span, and whether all between the extremes agrees.
 func (s span) holds(r *Range) (ok, sure bool) {
 	if s.has(r.Mean) {
 		return true, s.has(r.Min) && s.has(r.Max)
@@ -65,7 +65,7 @@ type moment struct {
 	powerGuessed bool
 }
 
-// match tells whether the restriction holds, and whether that had to be guessed.
+// match reports whether the restriction holds, and whether that had to be guessed.
 func (r *restriction) match(m *moment) (ok, guessed bool, err error) {
 	if r.free {
 		return true, false, nil

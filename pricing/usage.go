@@ -125,7 +125,7 @@ func (u *Usage) check(t *Tariff) ([]Period, error) {
 	return periods, u.checkPeriods(periods)
 }
 
-// expired tells whether there is no session.
+// expired reports whether there is no session.
 func (u *Usage) expired() bool { return u.Reservation != nil && u.Reservation.Expired }
 
 func (u *Usage) checkReservation() error {

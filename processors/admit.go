@@ -101,7 +101,7 @@ func (f *stationFold) admit(ctx *engine.Context, topic *topics.Topic, m *engine.
 	return event, reason, cause, nil
 }
 
-// judge tells whether an event came too late, or from too far ahead, to be folded. It depends on
+// judge reports whether an event came too late, or from too far ahead, to be folded. It depends on
 // the record's own two times alone, so that a replay judges alike. What is kept for ever, a
 // retention of zero, is never too late.
 func judge(at, arrival chargestream.Millis, retention time.Duration) (Reason, error) {

@@ -193,7 +193,7 @@ func (c *check) explain(
 	}
 }
 
-// doubtsEnergy tells whether a bill that is held for this reason may have another energy than the
+// doubtsEnergy reports whether a bill that is held for this reason may have another energy than the
 // station told.
 func doubtsEnergy(r chargestream.HoldReason) bool {
 	switch r {
@@ -255,7 +255,7 @@ func (c *check) credits() {
 	}
 }
 
-// concerns tells whether a document is of the period: by its session, else by its own times.
+// concerns reports whether a document is of the period: by its session, else by its own times.
 func (c *check) concerns(v *chargestream.Invoice) bool {
 	if c.books.session[keyOf(v)] != nil {
 		return true
@@ -300,7 +300,7 @@ func negatedGroup(n, v chargestream.VATGroup) bool {
 		negated(n.VAT, v.VAT) && negated(n.InclVAT, v.InclVAT)
 }
 
-// negated tells whether one decimal text is the other with its sign turned; nothing is nothing,
+// negated reports whether one decimal text is the other with its sign turned; nothing is nothing,
 // with or without a sign.
 func negated(one, other string) bool {
 	zero := func(text string) bool { return strings.Trim(text, "-0.") == "" }

@@ -154,7 +154,7 @@ type Report struct {
 	Findings   []Finding           `json:"findings"`
 }
 
-// AddsUp tells whether all energy is explained, and nothing was found that is wrong.
+// AddsUp reports whether all energy is explained, and nothing was found that is wrong.
 func (r *Report) AddsUp() bool {
 	return len(r.Findings) == 0 && !slices.ContainsFunc(r.Connectors, func(b Balance) bool {
 		return b.Unexplained != 0

@@ -196,15 +196,15 @@ func (c *check) noteOn(b *Balance, name NoteName, odd, last Reading) {
 	}
 }
 
-// cameBack tells whether a register is where it can be after a reading, at once or after an odd
+// cameBack reports whether a register is where it can be after a reading, at once or after an odd
 // one: a register that jumped is only back where it is below that.
 func cameBack(at, odd, now Reading) bool {
 	jumped := !plausible(at, odd) && odd.Energy > at.Energy
 	return plausible(at, now) && (!jumped || now.Energy < odd.Energy)
 }
 
-// plausible tells whether a register that showed one reading can show the other later: it does not
-// fall, and rises by no more than any connector can deliver.
+// plausible reports whether a register that showed one reading can show the other later: it does
+// not fall, and rises by no more than any connector can deliver.
 func plausible(one, other Reading) bool {
 	elapsed := min(other.At-one.At, spanMax)
 	most := chargestream.WattHours(int64(chargestream.PowerLimit) * int64(elapsed) /

@@ -106,7 +106,7 @@ func mergeEnd(list []End, e End) []End {
 	}, func(e *End) chargestream.Millis { return e.Arrival })
 }
 
-// Skewed tells whether an event that happened at, and was received at arrival, was sent by a
+// Skewed reports whether an event that happened at, and was received at arrival, was sent by a
 // clock that is too far ahead to be billed by.
 func Skewed(at, arrival chargestream.Millis) bool { return at > arrival+chargestream.SkewTolerance }
 

@@ -126,17 +126,17 @@ func (s *HourSession) arrival() chargestream.Millis {
 	return first
 }
 
-// Meets tells whether two sessions share time.
+// Meets reports whether two sessions share time.
 func (s *HourSession) Meets(o *HourSession) bool { return s.From < o.To && o.From < s.To }
 
-// shares tells whether two sessions share time, or claim to have begun at the same moment.
+// shares reports whether two sessions share time, or claim to have begun at the same moment.
 func (s *HourSession) shares(o *HourSession) bool {
 	return s.Meets(o) || slices.ContainsFunc(s.Starts, func(a HourStart) bool {
 		return slices.ContainsFunc(o.Starts, func(b HourStart) bool { return a.At == b.At })
 	})
 }
 
-// concerns tells whether what happened at a moment, or in the quarter hour that began then, may
+// concerns reports whether what happened at a moment, or in the quarter hour that began then, may
 // matter to the session.
 func (s *HourSession) concerns(at chargestream.Millis) bool {
 	return s.Decided || (s.From < at+chargestream.Quarter && at <= s.To)
@@ -298,7 +298,7 @@ func (h *Hour) Ran() []HourSession {
 	return ran
 }
 
-// firstOf tells whether no session that was reported before it began at the same moment.
+// firstOf reports whether no session that was reported before it began at the same moment.
 func (h *Hour) firstOf(s *HourSession) bool {
 	for i := range h.Sessions {
 		o := &h.Sessions[i]

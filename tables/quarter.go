@@ -152,7 +152,7 @@ func addSampleTo(list []Quarter, m *chargestream.MeterValue, late chargestream.M
 	return lattice.InsertAt(list, 0, newQuarter(m, late))
 }
 
-// HasEnergy tells whether any sample read the register.
+// HasEnergy reports whether any sample read the register.
 func (q *Quarter) HasEnergy() bool { return q.First.At != 0 }
 
 // Merge joins another envelope of the same quarter into q.
@@ -191,7 +191,7 @@ func (q *Quarter) Merge(o *Quarter) {
 	q.Min, q.Max = min(q.Min, o.Min), max(q.Max, o.Max)
 }
 
-// RanBackwards tells whether the register fell within the quarter.
+// RanBackwards reports whether the register fell within the quarter.
 func (q *Quarter) RanBackwards() bool {
 	return q.HasEnergy() && (q.Min < q.First.Energy || q.Max > q.Last.Energy)
 }

@@ -170,7 +170,7 @@ func (t *touched) has(connector chargestream.ConnectorID, start chargestream.Mil
 	return ok && slices.Contains(t.connectors, connector)
 }
 
-// timed tells whether a decision set a time of the session.
+// timed reports whether a decision set a time of the session.
 func (s *Session) timed() bool {
 	return slices.ContainsFunc(s.Decisions, func(d Decision) bool {
 		return d.Correction.StartTime != 0 || d.Correction.EndTime != 0
@@ -234,7 +234,7 @@ func (s *Session) within(id chargestream.SessionID, connector chargestream.Conne
 	return in
 }
 
-// Both tells whether a start and an end arrived.
+// Both reports whether a start and an end arrived.
 func (s *Session) Both() bool { return len(s.Starts) > 0 && len(s.Ends) > 0 }
 
 // Due is when the session is settled, by the claims that count, of which there must be both.
@@ -354,8 +354,8 @@ func (s *Session) NextDue() chargestream.Millis {
 	return due
 }
 
-// Waits tells whether the last document found no tariff in force: reference data that takes effect
-// later is looked for at each end of a quarter hour.
+// Waits reports whether the last document found no tariff in force: reference data that takes
+// effect later is looked for at each end of a quarter hour.
 func (s *Session) Waits() bool { return slices.Contains(s.Holds, chargestream.HoldNoTariff) }
 
 // Phase is how far the session has come.

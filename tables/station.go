@@ -158,7 +158,7 @@ func (s *Station) connector(id chargestream.ConnectorID) *Connector {
 	return &s.Connectors[i]
 }
 
-// Full tells whether an event of a connector would be one connector too many.
+// Full reports whether an event of a connector would be one connector too many.
 func (s *Station) Full(id chargestream.ConnectorID) bool {
 	if id == "" || len(s.Connectors) < StationConnectorsMax {
 		return false
@@ -202,7 +202,7 @@ func (f *fold) see(at chargestream.Millis) {
 	}
 }
 
-// believed tells whether a status of a moment still counts in an hour that nothing renewed it in.
+// believed reports whether a status of a moment still counts in an hour that nothing renewed it in.
 func believed(at, hour chargestream.Millis) bool {
 	return hour-at.Truncate(chargestream.Hour) <= chargestream.StatusHold
 }
@@ -215,7 +215,7 @@ func (c *Connector) opening(hour chargestream.Millis) Transition {
 	return Transition{}
 }
 
-// reported tells whether the connector has a status that counts at the end of an hour.
+// reported reports whether the connector has a status that counts at the end of an hour.
 func (c *Connector) reported(hour chargestream.Millis) bool {
 	st := c.statusBefore(hour + chargestream.Hour)
 	return st.At != 0 && believed(st.At, hour)

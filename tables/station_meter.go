@@ -7,8 +7,8 @@ import (
 	"chargestream/internal/lattice"
 )
 
-// over tells whether the open quarter is over when the station was last seen at a moment: a session
-// began or ended after it began, or it has been full for a minute.
+// over reports whether the open quarter is over when the station was last seen at a moment: a
+// session began or ended after it began, or it has been full for a minute.
 func (c *Connector) over(seen chargestream.Millis) bool {
 	return c.Open.From != 0 && (c.Open.From <= c.LastEdge || c.full() <= seen)
 }

@@ -130,7 +130,7 @@ func (f *fold) wakeOthers(h *Hour, before, now *HourSession, s *Session) {
 	}
 }
 
-// billed tells whether a session was billed.
+// billed reports whether a session was billed.
 func (f *fold) billed(id chargestream.SessionID) bool {
 	row, err := f.rows.Peek(id)
 	if err != nil {

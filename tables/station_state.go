@@ -44,7 +44,7 @@ func (c *Connector) state(seen chargestream.Millis) chargestream.ConnectorState 
 	return v
 }
 
-// running tells whether the session that started last has not ended.
+// running reports whether the session that started last has not ended.
 func (c *Connector) running() bool { return c.Running.ID != "" && c.Running.StartedAt > c.LastEnd }
 
 // since is when the connector came into its state, as far as the reports that are kept tell.

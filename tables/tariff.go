@@ -78,7 +78,7 @@ func (t *Tariff) At(start, now chargestream.Millis) *chargestream.TariffVersion 
 	return t.By(start, now-chargestream.TariffDelay)
 }
 
-// Exists tells whether there is a tariff, with any version, as it is in effect at now.
+// Exists reports whether there is a tariff, with any version, as it is in effect at now.
 func (t *Tariff) Exists(now chargestream.Millis) bool {
 	return t.By(math.MaxInt64, now-chargestream.TariffDelay) != nil
 }

@@ -246,7 +246,7 @@ func TestHealth(t *testing.T) {
 		!strings.Contains(p.Errors[0].Message, "1200") {
 		t.Errorf("/readyz does not say which table is behind: %s", out.Body)
 	}
-	// What stands still is told, whether all is ready or not.
+	// A stall is reported, whether all is ready or not.
 	stalled := web.NewHandler(web.Options{Source: source,
 		Stalled: func() []string { return []string{"view invoices/3 has not moved"} }})
 	if out := ask(stalled, http.MethodGet, "/readyz"); !strings.Contains(out.Body.String(),

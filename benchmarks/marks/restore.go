@@ -201,7 +201,7 @@ func (r *run) restoreOnce(ctx context.Context, group, kind string, want map[stri
 	return f, r.discard(ctx, dir)
 }
 
-// same tells whether counts are as wanted, each with as many more.
+// same reports whether counts are as wanted, each with as many more.
 func same(got, want map[string]int64, more int64) bool {
 	for key, n := range want {
 		if got[key] != n+more {
@@ -228,7 +228,7 @@ func (r *run) awaitCommitted(ctx context.Context, group string, want int64) erro
 	})
 }
 
-// tableHolds tells whether a table has these counts.
+// tableHolds reports whether a table has these counts.
 func (r *run) tableHolds(ctx context.Context, topic string, want map[string]int64) (bool, error) {
 	got := map[string]int64{}
 	err := r.broker.readAll(ctx, topic, func(record *kgo.Record) error {

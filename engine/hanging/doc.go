@@ -6,5 +6,5 @@
 // [Decide] is pure: from what the partition's leader and the coordinator say of a transaction it
 // says what to do. The outcome is always the coordinator's, from its current state or from its log
 // (the topic __transaction_state), never a guess. [Look] asks the brokers, [End] writes the markers
-// that are missing. Whose transaction it is, is the caller's business: End does what it is told.
+// that are missing. Whose transaction it is, is for the caller to check: End ends what it is given.
 package hanging

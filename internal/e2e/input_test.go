@@ -82,7 +82,7 @@ func TestBadInput(t *testing.T) {
 		put(x.topic, partition, x.key, x.value)
 	}
 	put(topics.ChargingSessions, (home+1)%4, []byte("s1"), good("astray"))
-	// A record without a key is led home by its station_id, from wherever it lies.
+	// A record without a key is repartitioned by its station_id, from wherever it lies.
 	put(topics.ChargingSessions, (home+2)%4, nil, good("keyless"))
 	put(topics.ChargingSessions, home, nil, good("keyless at home"))
 	put(topics.ChargingSessions, home, []byte("s1"), good("last"))

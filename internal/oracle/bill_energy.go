@@ -60,7 +60,7 @@ func (s *story) findEnergy(v sheet) energyFinding {
 	return f
 }
 
-// overPower tells whether so much energy is more than rating x time x 1.1 + 1 kWh.
+// overPower reports whether so much energy is more than rating x time x 1.1 + 1 kWh.
 func (s *story) overPower(v sheet, wh, lengthMs int64) bool {
 	limit := big.NewRat(v.terms.ratingW(s.connectorOf(v)), hourMs)
 	limit.Mul(limit, big.NewRat(max(0, lengthMs)*11, 10)).Add(limit, big.NewRat(1000, 1))
@@ -119,7 +119,7 @@ func (s *story) measure(v sheet, c course) energyFinding {
 	return f
 }
 
-// contradicts tells whether an energy told is not that of the registers: by more than 100 Wh of
+// contradicts reports whether an energy told is not that of the registers: by more than 100 Wh of
 // rounding, and more than 2 % of loss. Registers of which one is that of a sample show at least so
 // much.
 func contradicts(told, measured int64, exact bool) bool {
@@ -127,8 +127,9 @@ func contradicts(told, measured int64, exact bool) bool {
 	return measured-told > allowed || exact && told-measured > allowed
 }
 
-// countFromStart tells whether all samples are below the register at the start: those of a station
-// that counts the energy of each session from nothing, where its register has the meter's life.
+// countFromStart reports whether all samples are below the register at the start: those of a
+// station that counts the energy of each session from nothing, where its register has the meter's
+// life.
 func countFromStart(startWh int64, samples []register) bool {
 	return startWh > 0 && len(samples) > 0 && !slices.ContainsFunc(samples, func(m register) bool {
 		return m.wh >= startWh
@@ -151,7 +152,7 @@ func (f *energyFinding) sum(readings []int64, negative, persists bool) {
 	}
 }
 
-// falls tells whether a register fell, and whether its last reading is still below the largest.
+// falls reports whether a register fell, and whether its last reading is still below the largest.
 func falls(readings []int64) (fell, persists bool) {
 	for i := 1; i < len(readings); i++ {
 		fell = fell || readings[i] < readings[i-1]
@@ -176,7 +177,7 @@ func (s *story) ranged(v sheet) []SampleFact {
 	})
 }
 
-// hasMinute tells whether a minute lies wholly within the session.
+// hasMinute reports whether a minute lies wholly within the session.
 func (v sheet) hasMinute(minute int64) bool {
 	return v.start.AtMs <= minute*minuteMs && (minute+1)*minuteMs <= v.end.AtMs
 }

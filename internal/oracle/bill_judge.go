@@ -79,8 +79,8 @@ func (s *story) skewed(v sheet) bool {
 	return start && s.decided.startMs == 0 || end && s.decided.endMs == 0
 }
 
-// conflict tells whether the known starts or ends contradict the first, and whether it is only that
-// ends differ by too little to hold the bill. A corrected start ends the doubt about starts, a
+// conflict reports whether the known starts or ends contradict the first, and whether it is only
+// that ends differ by too little to hold the bill. A corrected start ends the doubt about starts, a
 // corrected end that about ends. An end without a connector contradicts none.
 func (s *story) conflict(v sheet) (holds, slight bool) {
 	holds = s.decided.startMs == 0 && len(v.known.starts) > 1
@@ -123,7 +123,7 @@ func (s *story) neighbours(v sheet) []neighbour {
 	return all
 }
 
-// copyOf tells whether a was told before under b's id: by the arrival of the starts, then by id.
+// copyOf reports whether a was told before under b's id: by the arrival of the starts, then by id.
 func (b billing) copyOf(a, other neighbour) bool {
 	same := a.id != other.id && a.start.AtMs == other.start.AtMs &&
 		cmp.Or(a.start.Connector, "1") == cmp.Or(other.start.Connector, "1")
@@ -143,7 +143,7 @@ func (s *story) isCopy(v sheet) bool {
 	})
 }
 
-// overlapped tells whether another session that is due shares time on the connector. One that has
+// overlapped reports whether another session that is due shares time on the connector. One that has
 // no end takes no known time. The own times are those of the bill, corrections included.
 func (s *story) overlapped(v sheet) bool {
 	if s.isCopy(v) {

@@ -74,7 +74,7 @@ func ceilTo(ms, span int64) int64 {
 	return ms
 }
 
-// believed tells whether a fact is no dead letter. The year 1970 counts whole as no time.
+// believed reports whether a fact is no dead letter. The year 1970 counts whole as no time.
 func believed(atMs, arrivalMs, keptMs int64) bool {
 	return time.UnixMilli(atMs).UTC().Year() > 1970 &&
 		arrivalMs-atMs <= keptMs && atMs-arrivalMs <= dayMs

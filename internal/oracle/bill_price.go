@@ -83,7 +83,7 @@ func usageText(u Usage) string {
 	return text.String()
 }
 
-// supported tells whether a tariff asks for nothing that is not known: the current, the clock of
+// supported reports whether a tariff asks for nothing that is not known: the current, the clock of
 // a charger without a zone, or a date outside of its own. The power is asked for by none here.
 func (s *story) supported(v sheet) bool {
 	t, zone := s.read(v.terms.tariff), s.zone(v.terms)
@@ -198,7 +198,7 @@ func (b billing) priceLines(t *priceTariff, u Usage, digits int) priced {
 	return p
 }
 
-// minimumOfNothing tells whether a bound adds to a bill of nothing by a tariff of several rates:
+// minimumOfNothing reports whether a bound adds to a bill of nothing by a tariff of several rates:
 // then nobody knows which of them it is taxed by.
 func (t *priceTariff) minimumOfNothing(groups []DocumentGroup) bool {
 	rates := map[string]bool{}

@@ -86,7 +86,7 @@ func (s *story) add(d Document, v sheet) {
 	s.documents = append(s.documents, d)
 }
 
-// sameWords tells whether two documents say the same, save for when they do.
+// sameWords reports whether two documents say the same, save for when they do.
 func sameWords(a, b Document) bool {
 	b.Revision, b.IssuedAtMs, b.BookingDate = a.Revision, a.IssuedAtMs, a.BookingDate
 	return reflect.DeepEqual(a, b)

@@ -46,7 +46,7 @@ func (s *story) sealAt(v sheet) {
 	}
 }
 
-// sealed tells whether the terms are, by the tariff that is chosen now.
+// sealed reports whether the terms are, by the tariff that is chosen now.
 func (s *story) sealed() bool { return s.seal.atMs != 0 && s.seal.chosen == s.decided.tariff }
 
 // lookup is fromRegistry, with a corrected tariff in place of the registry's: of the records in

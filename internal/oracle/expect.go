@@ -157,7 +157,7 @@ func typeOf(connector []Row) string {
 	return most
 }
 
-// overPower tells whether the energy is more than the rating for the time, 10 % more, and 1 kWh:
+// overPower reports whether the energy is more than the rating for the time, 10 % more, and 1 kWh:
 // all times 10 hours in ms.
 func overPower(r Row, ratingW int64) bool {
 	return r.HasEnergy && r.HasEnd &&

@@ -44,7 +44,7 @@ func nextMidnight(t chargestream.Millis) chargestream.Millis {
 	return localMidnight(localMidnight(t) + chargestream.Day + 2*chargestream.Hour)
 }
 
-// isWeekday tells whether the local day that holds t is one of Monday to Friday.
+// isWeekday reports whether the local day that holds t is one of Monday to Friday.
 func isWeekday(t chargestream.Millis) bool {
 	day := (t + offset(t)).Time().Weekday()
 	return day != time.Saturday && day != time.Sunday

@@ -53,10 +53,10 @@ func (t *tree) checkPackages() []Finding {
 	return findings
 }
 
-// directive tells whether a comment is for tools only, as //go:build is.
+// directive reports whether a comment is for tools only, as //go:build is.
 func directive(group *ast.CommentGroup) bool { return strings.TrimSpace(group.Text()) == "" }
 
-// documented tells whether a comment says something to a reader.
+// documented reports whether a comment says something to a reader.
 func documented(group *ast.CommentGroup) bool { return group != nil && !directive(group) }
 
 // checkExported wants a comment on each exported declaration of a file.

@@ -61,7 +61,7 @@ func (t *tree) checkGlobals(s *source, d *ast.GenDecl) []Finding {
 	return findings
 }
 
-// shares tells whether a type, or the value of a literal or of make, is a map or a slice.
+// shares reports whether a type, or the value of a literal or of make, is a map or a slice.
 func shares(expr ast.Expr) bool {
 	switch x := expr.(type) {
 	case *ast.MapType:
@@ -184,7 +184,7 @@ func checkFloats(t *tree) []Finding {
 	return findings
 }
 
-// coordinate tells whether a field is a place on the map.
+// coordinate reports whether a field is a place on the map.
 func coordinate(field *ast.Field) bool {
 	for _, name := range field.Names {
 		if name.Name != "Latitude" && name.Name != "Longitude" {

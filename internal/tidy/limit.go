@@ -88,7 +88,7 @@ func checkLimits(t *tree) []Finding {
 	return append(findings, t.hold(over)...)
 }
 
-// counted tells whether the length of a file counts: programs and pages, not tables of data.
+// counted reports whether the length of a file counts: programs and pages, not tables of data.
 func counted(name string) bool {
 	switch path.Ext(name) {
 	case ".go", ".js", ".mjs", ".css", ".html", ".sh", ".java":

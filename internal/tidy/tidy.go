@@ -232,7 +232,7 @@ func ignoredBy(root fs.FS) (ignores, error) {
 	return list, nil
 }
 
-// ignores tells whether one of the patterns names the file or folder.
+// ignores reports whether one of the patterns names the file or folder.
 func (list ignores) ignores(name string, dir bool) bool {
 	for _, pattern := range list {
 		bare := strings.TrimSuffix(pattern, "/")
@@ -251,7 +251,7 @@ func (list ignores) ignores(name string, dir bool) bool {
 	return false
 }
 
-// within tells whether one of the folders on the way to a file has that name.
+// within reports whether one of the folders on the way to a file has that name.
 func within(name, folder string) bool {
 	return slices.Contains(strings.Split(path.Dir(name), "/"), folder)
 }
