@@ -30,11 +30,7 @@ func address(m *engine.Message) {
 }
 
 // admit decodes a record and judges it. A reason means that it is a dead letter.
-func admit(topic *topics.Topic, m *engine.Message) (chargestream.Event, Reason, error) {
-	return admitThrough(&codecs.Door{}, topic, m)
-}
-
-func admitThrough(door *codecs.Door, topic *topics.Topic, m *engine.Message) (
+func admit(door *codecs.Door, topic *topics.Topic, m *engine.Message) (
 	chargestream.Event, Reason, error) {
 	switch {
 	case !m.HasKey || m.Key == "":
@@ -75,13 +71,13 @@ func errKey(key, field, id string) error {
 		"key", clip(key), field, clip(id), field, field)
 }
 
-// admit judges a record as admit does. Times without a zone are those of the station, once the
+// admit judges a record of a station. Times without a zone are those of the station, once the
 // registry has its time_zone: an entry counts from the record after it, so that a replay reads
 // alike. The last error is that of a row that cannot be read.
 func (f *stationFold) admit(ctx *engine.Context, topic *topics.Topic, m *engine.Message) (
 	event chargestream.Event, reason Reason, cause, err error) {
 	var door codecs.Door
-	event, reason, cause = admitThrough(&door, topic, m)
+	event, reason, cause = admit(&door, topic, m)
 	if reason == ReasonMalformed && codecs.NeedsZone(cause) {
 		registry, err := f.registry.Get(ctx, m.Key)
 		if err != nil || registry == nil {
@@ -90,7 +86,7 @@ func (f *stationFold) admit(ctx *engine.Context, topic *topics.Topic, m *engine.
 		info := registry.By(chargestream.Millis(m.Arrival))
 		if info != nil && info.TimeZone != "" {
 			door.Zone = f.reference.location(info.TimeZone)
-			event, reason, cause = admitThrough(&door, topic, m)
+			event, reason, cause = admit(&door, topic, m)
 		}
 	}
 	if reason == "" {

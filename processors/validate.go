@@ -58,6 +58,6 @@ func validate(door *codecs.Door, topic string, key, value []byte, arrival charge
 	if !ok || t.Decode == nil {
 		return ReasonMalformed, fmt.Errorf("topic %q is no input", topic)
 	}
-	_, reason, err := admitThrough(door, &t, m)
+	_, reason, err := admit(door, &t, m)
 	return reason, err
 }

@@ -294,22 +294,6 @@ func CompareRows(table string, want, got map[string][]byte) []Finding {
 	return findings
 }
 
-// ByPlace parts records by partition, each in the order of offsets.
-func ByPlace(records []Record) map[Place][]Record {
-	places := map[Place][]Record{}
-	for _, r := range records {
-		at := Place{r.Topic, r.Partition}
-		places[at] = append(places[at], r)
-	}
-	for _, list := range places {
-		slices.SortStableFunc(
-			list,
-			func(a, b Record) int { return cmp.Compare(a.Offset, b.Offset) },
-		)
-	}
-	return places
-}
-
 // CompareAll is Compare for every partition that has records, or must have.
 func CompareAll(want map[Place][][]Record, got map[Place][]Record) []Finding {
 	places := map[Place]bool{}
