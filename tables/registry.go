@@ -127,9 +127,10 @@ func (r *Registry) Known(upTo chargestream.Millis) int {
 
 // At is the entry of the registry for a session that began at start, as it is known at now: the
 // last revision that arrived by start; where there was no entry then, the first one that arrived
-// later; nil where there is none.
+// later; nil where there is none. For a start that is yet to come, which a correction can set, it
+// is the last that arrived by now.
 func (r *Registry) At(start, now chargestream.Millis) *chargestream.StationInfo {
-	if info := r.By(start); info != nil {
+	if info := r.By(min(start, now)); info != nil {
 		return info
 	}
 	if later := r.Between(start, now); len(later) > 0 {

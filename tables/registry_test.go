@@ -88,6 +88,8 @@ func TestRegistryAt(t *testing.T) {
 		"withdrawn, back soon": {[]revision{{0, "a"}, {4, ""}, {7, "b"}}, 5, 6, ""},
 		"withdrawn later":      {[]revision{{0, "a"}, {6, ""}}, 5, 900, "a"},
 		"later, and withdrawn": {[]revision{{6, "a"}, {7, ""}}, 5, 900, "a"},
+		"a start to come":      {[]revision{{0, "a"}, {6, "b"}}, 7, 5, "a"},
+		"before its entry":     {[]revision{{6, "a"}}, 7, 5, ""},
 	} {
 		var r tables.Registry
 		for _, rev := range c.list {
@@ -197,11 +199,14 @@ func TestRegistryOfRandomHistories(t *testing.T) {
 		for m := 60; m >= 0; m-- {
 			now := minuteOf(m)
 			info := r.At(start, now)
-			if by := r.By(start); by != nil && info != by {
+			if by := r.By(min(start, now)); by != nil && info != by {
 				t.Fatalf("at minute %d %+v, and by the start %+v", m, info, by)
 			}
-			// What counts for a session once counts for ever.
-			if later := r.At(start, now+day); info != nil && later != info {
+			if early := r.First(r.Known(now)).At(start, now); early != info {
+				t.Fatalf("at minute %d %+v, and of what had arrived %+v", m, info, early)
+			}
+			// What counts for a session that began once counts for ever.
+			if later := r.At(start, now+day); start <= now && info != nil && later != info {
 				t.Fatalf("at minute %d %+v, a day later %+v", m, info, later)
 			}
 		}
