@@ -49,6 +49,16 @@ demo: build ## build and run the demo: everything in one process (ARGS="--http :
 test: ## run the tests: no network, no Java, no containers
 	go test -timeout 10m $(PKGS)
 
+# Each package once more with another seed, and many more draws. What fails prints its seed.
+CHECKS ?= 2000
+RANDOM_PKGS = $$(grep -rlE 'rapid\.Check|seeded\.' --include='*_test.go' . | xargs -n1 dirname | sort -u)
+
+.PHONY: search
+search: ## run the random tests with new seeds and many draws (CHECKS=20000)
+	RAPID_CHECKS=$(CHECKS) go test -count=1 -timeout 60m $(RANDOM_PKGS)
+	go test -count=1 -timeout 60m ./processors ./pricing -run Oracle \
+		-oracle.seed $$(date +%s) -oracle.seeds $(CHECKS)
+
 .PHONY: race
 race: ## run the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 15m $(PKGS)

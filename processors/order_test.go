@@ -3,7 +3,6 @@ package processors_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -15,22 +14,11 @@ import (
 	"chargestream"
 	"chargestream/codecs"
 	"chargestream/engine"
+	"chargestream/internal/seeded"
 	"chargestream/processors"
 	"chargestream/tables"
 	"chargestream/topics"
 )
-
-var seedFlag = flag.Uint64("seed", 0, "seed of the random scripts; 0 takes one from the clock")
-
-func seed(t *testing.T) uint64 {
-	t.Helper()
-	s := *seedFlag
-	if s == 0 {
-		s = uint64(time.Now().UnixNano())
-	}
-	t.Logf("run again with -seed %d", s)
-	return s
-}
 
 const partitions = 4
 
@@ -245,7 +233,7 @@ func feedJSON(t *testing.T, d *engine.Driver, topic, key string, value any) {
 // times and in any split give the same facts in every table, byte for byte, and the same live
 // invoices. How far a session has been told, and what the windows answered by then, is no fact.
 func TestOrderDoesNotMatter(t *testing.T) {
-	s := seed(t)
+	s := seeded.Seed(t)
 	for round := range uint64(12) {
 		r := rand.New(rand.NewPCG(s, round))
 		list := randomRecords(r, 10+r.IntN(150))

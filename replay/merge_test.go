@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"chargestream/internal/seeded"
 )
 
 // mergeRecords are records of a topic's partition with these arrival times, from an offset on.
@@ -157,7 +159,7 @@ func TestMergeIsBounded(t *testing.T) {
 // TestMergeInAnyPieces: records come in one order, in whatever pieces they are fetched, and however
 // little is read ahead.
 func TestMergeInAnyPieces(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
+	seed := seeded.Seed(t)
 	for round := range uint64(50) {
 		r := rand.New(rand.NewPCG(seed, round))
 		whole, pieces := newMerge(mergeBytesMax), newMerge(4*mergeRecordBytes)

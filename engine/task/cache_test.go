@@ -3,11 +3,11 @@ package task
 import (
 	"fmt"
 	"maps"
-	"math/rand/v2"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
+
+	"chargestream/internal/seeded"
 )
 
 // drops is what a backend knows: rows as they were handed over.
@@ -101,16 +101,8 @@ func weigh(c *cache) int {
 // into the cache, and holds them against plain maps. What is cut is handed to the backend only
 // with the next cut, as a commit takes a while.
 func TestCacheThatIsFullLosesNothing(t *testing.T) {
-	seed := rand.Uint64()
-	if text := os.Getenv("ENGINE_TEST_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("seed %d (set with ENGINE_TEST_SEED)", seed)
 	const pad, keys = 8 << 10, 1_000
-	r := rand.New(rand.NewPCG(seed, 1))
+	r := seeded.Rand(t)
 	tables := []*Table[int]{padded("a", pad), padded("b", pad)}
 	var do func(ctx *Context) error
 	k, back := loaded(t, &do, tables[0], tables[1])

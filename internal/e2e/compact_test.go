@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"chargestream/internal/e2e"
+	"chargestream/internal/seeded"
 	"chargestream/topics"
 )
 
@@ -62,7 +62,7 @@ func TestRemaining(t *testing.T) {
 // TestCompactedIsNoFault: what a broker leaves of any changelog is what remains of it, and a record
 // that is lost, is another's or stands elsewhere is not.
 func TestCompactedIsNoFault(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
+	seed := seeded.Seed(t)
 	for round := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, round))
 		var words []string

@@ -2,16 +2,13 @@ package oracle
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
-)
 
-var billSeed = flag.Uint64("bill.seed", 0,
-	"seed of the random sessions; 0 takes one from the clock")
+	"chargestream/internal/seeded"
+)
 
 const (
 	billCases      = 150 // random sessions of each property
@@ -21,11 +18,7 @@ const (
 // billSeeds are the seeds of one run, of which the first is printed.
 func billSeeds(t *testing.T) []uint64 {
 	t.Helper()
-	first := *billSeed
-	if first == 0 {
-		first = uint64(time.Now().UnixNano()) % 1_000_000_000
-	}
-	t.Logf("-bill.seed=%d", first)
+	first := seeded.Seed(t)
 	seeds := make([]uint64, billCases)
 	for i := range seeds {
 		seeds[i] = first + uint64(i)

@@ -2,32 +2,19 @@ package oracle
 
 import (
 	"encoding/json"
-	"flag"
 	"math/big"
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
-)
 
-var priceSeed = flag.Uint64("price.seed", 0,
-	"seed of the random prices; 0 takes one from the clock")
+	"chargestream/internal/seeded"
+)
 
 const (
 	randomCases = 40  // priced whole and in parts
 	reachCases  = 600 // drawn at most to see each restriction matter
 	reachSeed   = 11  // of TestRandomReaches, which wants the same draws each time
 )
-
-func seeded(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := *priceSeed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("-price.seed=%d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
-}
 
 func priceOf(t *testing.T, tariff []byte, u Usage) Price {
 	t.Helper()
@@ -49,7 +36,7 @@ func ratOf(t *testing.T, text string) *big.Rat {
 
 // TestRandomInParts: where a period is cut says nothing about the price.
 func TestRandomInParts(t *testing.T) {
-	rng := seeded(t)
+	rng := seeded.Rand(t)
 	for range randomCases {
 		tariff, u := RandomTariff(rng), RandomUsage(rng)
 		parts := u
@@ -94,7 +81,7 @@ func checkAmounts(t *testing.T, p Price) {
 
 // TestRandomWithoutRestrictions prices by one element without restrictions by arithmetic alone.
 func TestRandomWithoutRestrictions(t *testing.T) {
-	rng := seeded(t)
+	rng := seeded.Rand(t)
 	tariff := []byte(tariffOf(element("", component("ENERGY", "0.3", "20", 100),
 		component("TIME", "1.8", "20", 60), component("PARKING_TIME", "3.6", "20", 300),
 		component("FLAT", "0.7", "20", 1))))
@@ -132,7 +119,7 @@ func TestRandomWithoutRestrictions(t *testing.T) {
 
 // TestRandomIsExact: no bound of energy is passed but at a whole second, as RandomUsage says.
 func TestRandomIsExact(t *testing.T) {
-	rng := seeded(t)
+	rng := seeded.Rand(t)
 	const bound = randomBoundWh * 1000
 	for range 50 * randomCases {
 		var sum int64

@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// Variable sets the seed of the random tests of the engine.
-const Variable = "ENGINE_TEST_SEED"
+// Variable sets the seed of random tests. Those of pgregory.net/rapid read RAPID_SEED.
+const Variable = "CHARGESTREAM_TEST_SEED"
 
-// Rand is a source of randomness whose seed is logged.
-func Rand(t testing.TB) *rand.Rand {
+// Seed is the seed of a test, which is logged: of Variable, else another each time.
+func Seed(t testing.TB) uint64 {
 	t.Helper()
 	seed := rand.Uint64()
 	if text := os.Getenv(Variable); text != "" {
@@ -22,5 +22,11 @@ func Rand(t testing.TB) *rand.Rand {
 		}
 	}
 	t.Logf("seed %d (set with %s)", seed, Variable)
-	return rand.New(rand.NewPCG(seed, 1))
+	return seed
+}
+
+// Rand is a source of randomness by Seed.
+func Rand(t testing.TB) *rand.Rand {
+	t.Helper()
+	return rand.New(rand.NewPCG(Seed(t), 1))
 }
