@@ -44,8 +44,9 @@ type Config struct {
 	// SourcesMax is how long a table that is looked up may lack records of its Processor.Sources
 	// before nothing is folded any more: 1 min by default.
 	SourcesMax time.Duration
-	// CacheBytes is what the rows that are in use may take, by estimate, in all partitions of the
-	// instance: 128 MiB by default.
+	// CacheBytes is what rows may take in memory, in all active partitions of the instance: one
+	// half, by estimate, those that are in use as values, the other half what of the disk is kept
+	// as bytes. 160 MiB by default.
 	CacheBytes int
 	// Standby keeps copies of the partitions of other instances up to date, so that a takeover
 	// needs no restore. It costs the disk space and the reading of the whole table.
@@ -106,7 +107,7 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 // cacheBytesMax is the default of Config.CacheBytes.
-const cacheBytesMax = 128 << 20
+const cacheBytesMax = 160 << 20
 
 // sessionTimeout is the default of Config.SessionTimeout.
 const sessionTimeout = 10 * time.Second

@@ -114,7 +114,9 @@ func (g *group) begin(ctx context.Context, h sarama.ConsumerGroupHandler) (*roun
 	}
 	i.foldMu.RLock() // a commit may cut meanwhile
 	for _, p := range ps {
-		p.task.SetCache(i.c.CacheBytes / len(ps))
+		each := i.c.CacheBytes / len(ps)
+		p.task.SetCache(each / 2)
+		p.store.SetCache(each / 2)
 	}
 	i.foldMu.RUnlock()
 	i.pausing.Store(false)

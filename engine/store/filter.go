@@ -60,9 +60,7 @@ func (f *keyFilter) add(table int, key string) {
 	}
 }
 
-// may reports whether a key may have been added; false for one that was not.
-func (f *keyFilter) may(table int, key string) bool { return f.has(f.hash(table, key)) }
-
+// has reports whether the key of a hash may have been added; false for one that was not.
 func (f *keyFilter) has(h uint64) bool {
 	for i := range f.layers {
 		if f.layers[i].has(h) {

@@ -30,7 +30,7 @@ const (
 	// much of the changelogs again.
 	writeEvery     = 5 * time.Second
 	writeBuffer    = 2 << 20
-	blockCache     = 16 << 20
+	blockCache     = 4 << 20 // for indexes and filters: rows have a cache of their own
 	files          = 64
 	bloomBitsAKey  = 10
 	rowOverhead    = 64 // what a row costs in memory beside its bytes
@@ -72,9 +72,11 @@ type Store struct {
 	path   string
 	tables int
 
-	mu       sync.RWMutex
+	mu       sync.Mutex
 	pending  layer
 	writing  layer
+	written  int        // how many layers were written
+	cache    *rowCache  // of what is on disk
 	keys     *keyFilter // of what is on disk or pending
 	listed   []bool     // by table: keys has all that is on disk
 	offsets  []int64    // by table: changelog offset up to which pending is complete; -1 for none
@@ -104,7 +106,8 @@ func Open(path string, tables int) (*Store, error) {
 		return nil, fmt.Errorf("open store %s: %w", path, withCause(path, err))
 	}
 	s := &Store{path: path, tables: tables, db: db, offsets: make([]int64, tables),
-		pending: newLayer(tables), writing: newLayer(tables), keys: newFilter(),
+		pending: newLayer(tables), writing: newLayer(tables), cache: newRowCache(),
+		keys:   newFilter(),
 		listed: make([]bool, tables)}
 	for table := range s.offsets {
 		if s.offsets[table], err = readOffset(db, table); err != nil {
@@ -135,48 +138,75 @@ func diskKey(buf []byte, table int, key string) []byte {
 	return append(append(buf, byte(firstTableByte+table)), key...)
 }
 
-// Get is a row; nil for one that is not there.
+// SetCache sets what rows may take in memory that are on disk.
+func (s *Store) SetCache(bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cache.bytesMax = bytes / 2
+}
+
+// Get is a row, which must not be changed; nil for one that is not there.
 func (s *Store) Get(table int, key string) ([]byte, error) {
-	s.mu.RLock()
-	row, known := s.peek(table, key)
-	absent := s.listed[table] && !s.keys.may(table, key) && !task.Reserved(key)
-	s.mu.RUnlock()
-	if known || absent {
+	hash := s.keys.hash(table, key)
+	for {
+		s.mu.Lock()
+		row, known := s.peek(table, key, hash)
+		written := s.written
+		s.mu.Unlock()
+		if known {
+			return row, nil
+		}
+		row, err := s.read(table, key)
+		s.mu.Lock()
+		if err != nil {
+			defer s.mu.Unlock()
+			s.doubt(err)
+			return nil, fmt.Errorf("read store %s: %w", s.path, err)
+		}
+		if newer, known := s.peek(table, key, hash); known {
+			row = newer // committed while the disk was read
+		} else if written != s.written {
+			s.mu.Unlock()
+			continue // it may have been written, too
+		} else {
+			s.cache.put(hash, table, key, row)
+		}
+		s.mu.Unlock()
 		return row, nil
 	}
+}
+
+// read reads a row of the disk; nil for one that is not there.
+func (s *Store) read(table int, key string) ([]byte, error) {
 	var scratch [96]byte
 	row, err := s.db.Get(diskKey(scratch[:0], table, key), nil)
 	switch {
 	case errors.Is(err, leveldb.ErrNotFound):
-		row = nil
-	case err != nil:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.doubt(err)
-		return nil, fmt.Errorf("read store %s: %w", s.path, err)
-	case row == nil:
-		row = []byte{} // one without bytes is there, too
+		return nil, nil
+	case err == nil && row == nil:
+		return []byte{}, nil // one without bytes is there, too
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if newer, known := s.peek(table, key); known {
-		return newer, nil // committed while the disk was read
-	}
-	return row, nil
+	return row, err
 }
 
-func (s *Store) peek(table int, key string) ([]byte, bool) {
+// peek is what memory knows of a row: false for nothing.
+func (s *Store) peek(table int, key string, hash uint64) ([]byte, bool) {
 	if row, ok := s.pending.rows[table][key]; ok {
 		return row, true
 	}
-	row, ok := s.writing.rows[table][key]
-	return row, ok
+	if row, ok := s.writing.rows[table][key]; ok {
+		return row, true
+	}
+	if s.listed[table] && !s.keys.has(hash) && !task.Reserved(key) {
+		return nil, true
+	}
+	return s.cache.get(hash, table, key)
 }
 
 // Offset is the changelog offset of a table up to which the store is complete; -1 for none.
 func (s *Store) Offset(table int) int64 {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.offsets[table]
 }
 
@@ -260,6 +290,12 @@ func (s *Store) put(l layer, offsets []int64) {
 		s.writeErr = fmt.Errorf("write store %s: %w", s.path, err)
 		return
 	}
+	s.written++
+	for table, rows := range s.writing.rows {
+		for key, row := range rows {
+			s.cache.put(s.keys.hash(table, key), table, key, row)
+		}
+	}
 	s.writing = newLayer(s.tables)
 }
 
@@ -323,8 +359,8 @@ func (s *Store) Flush() error {
 		return err
 	}
 	s.writer.Wait()
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.writeErr
 }
 
@@ -353,9 +389,9 @@ func Corrupt(err error) bool {
 // to be rebuilt from the changelogs.
 func (s *Store) Close() error {
 	err := s.Flush()
-	s.mu.RLock()
+	s.mu.Lock()
 	broken := s.corrupt
-	s.mu.RUnlock()
+	s.mu.Unlock()
 	err = errors.Join(err, s.db.Close())
 	if !broken {
 		return err
@@ -401,11 +437,11 @@ func (s *Store) Rows(table int, start, limit []byte) *Iterator {
 	if limit != nil {
 		r.Limit = diskKey(nil, table, string(limit))
 	}
-	s.mu.RLock()
+	s.mu.Lock()
 	overlay := maps.Clone(s.writing.rows[table])
 	maps.Copy(overlay, s.pending.rows[table])
 	it := s.db.NewIterator(r, nil)
-	s.mu.RUnlock()
+	s.mu.Unlock()
 	keys := slices.DeleteFunc(slices.Sorted(maps.Keys(overlay)), func(k string) bool {
 		return k < string(start) || (limit != nil && k >= string(limit))
 	})

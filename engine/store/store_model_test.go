@@ -105,7 +105,7 @@ func (w *walk) steps() []func() {
 	return slices.Concat(often(20, w.commit), often(6, w.load),
 		often(3, func() { mustDo(w.t, w.s.write(w.r.IntN(2) == 0)) }),
 		often(2, func() { mustDo(w.t, w.s.Flush()) }), often(2, w.age), often(1, w.reopen),
-		often(1, w.kill))
+		often(1, w.kill), often(2, w.resize))
 }
 
 // commit is a commit that changes some tables, or none.
@@ -144,6 +144,9 @@ func (w *walk) load() {
 	w.m.note()
 	load(w.s, table, changelog(first, texts...))
 }
+
+// resize gives the cache room for none, a few or all of the rows.
+func (w *walk) resize() { w.s.SetCache([]int{0, 200, 1 << 20}[w.r.IntN(3)]) }
 
 // age makes what is pending old enough to be written.
 func (w *walk) age() {

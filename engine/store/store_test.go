@@ -94,8 +94,8 @@ func expectRows(t testing.TB, s *Store, table int, want map[string]string) {
 // expectWeights compares the weight of each layer with its rows.
 func expectWeights(t testing.TB, s *Store) {
 	t.Helper()
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for name, l := range map[string]*layer{"pending": &s.pending, "writing": &s.writing} {
 		bytes, count := 0, 0
 		for _, rows := range l.rows {

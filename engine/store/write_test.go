@@ -51,11 +51,11 @@ func TestStoreWritesSeldom(t *testing.T) {
 		s.mu.Unlock()
 		mustDo(t, s.Write())
 		expectWeights(t, s)
-		s.mu.RLock()
+		s.mu.Lock()
 		if s.pending.bytes > pendingBytesMax+weight {
 			t.Errorf("%d bytes are pending", s.pending.bytes)
 		}
-		s.mu.RUnlock()
+		s.mu.Unlock()
 	}
 	if !onDisk("big-10") {
 		t.Error("more than pendingBytesMax is not on disk")
