@@ -12,55 +12,112 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream/engine"
+	"chargestream/processors"
 	"chargestream/tables"
 	"chargestream/topics"
 )
 
-// listedMax bounds the rows, the documents and the restated sessions that a report lists one by
-// one; all are counted.
+// listedMax bounds the rows and the documents that a report lists one by one, for each excuse; all
+// are counted.
 const listedMax = 20
 
-// compare reports what came out, and compares it with the live tables if asked.
+// compare reports what came out, and compares it with what is live if asked.
 func (r *run) compare(ctx context.Context) error {
 	r.report.Documents, r.report.DocumentsSHA256 = len(r.documents.byID), r.documents.digest()
 	for _, p := range r.procs {
 		for _, t := range p.Tables {
-			if err := r.compareTable(ctx, t); err != nil {
-				return err
-			}
+			rows := r.driver.Rows(t.TableName())
+			r.report.Rows[t.TableName()], r.report.SHA256[t.TableName()] = len(rows), digest(rows)
 		}
 	}
 	if !r.report.Verified {
 		return nil
 	}
-	live, err := r.liveDocuments(ctx)
+	l, err := r.readLive(ctx)
 	if err != nil {
 		return err
 	}
-	r.report.compareDocuments(r.documents, live)
+	r.compareDocuments(l)
+	for _, p := range r.procs {
+		for _, t := range p.Tables {
+			r.compareRows(t.TableName(), l)
+		}
+	}
+	r.report.conclude()
 	return nil
 }
 
-func (r *run) compareTable(ctx context.Context, t engine.Declared) error {
-	table := t.TableName()
-	rows := r.driver.Rows(table)
-	r.report.Rows[table], r.report.SHA256[table] = len(rows), digest(rows)
-	if !r.report.Verified {
-		return nil
+// liveState is what the topics hold: tables and documents.
+type liveState struct {
+	// rows are those of each table; partitions say where each key lies.
+	rows       map[string]map[string][]byte
+	partitions map[string]map[string]int32
+	documents  *sentDocuments
+	// moved are the tables once what is due has fired, and waiting the documents sent then.
+	moved   map[string]map[string][]byte
+	waiting []string
+	driver  *engine.Driver
+	unread  map[string][]string // keys of rows that cannot be read, by table
+	begin   map[string]int64    // where changelogs begin, added up over partitions
+	// replayed are the tables of the replay.
+	replayed map[string]map[string][]byte
+	// excused are sessions whose documents differ and may.
+	excused map[session]Excuse
+}
+
+// readLive reads what is live, and fires what is due of it, in memory.
+func (r *run) readLive(ctx context.Context) (*liveState, error) {
+	l := &liveState{rows: map[string]map[string][]byte{}, partitions: map[string]map[string]int32{},
+		excused: map[session]Excuse{}, unread: map[string][]string{},
+		begin: map[string]int64{}}
+	var err error
+	if l.documents, err = r.liveDocuments(ctx); err != nil {
+		return nil, err
 	}
-	live, err := r.liveRows(ctx, t.Topic())
-	if err != nil {
-		return err
+	if l.driver, err = engine.NewDriver(r.partitions, r.procs...); err != nil {
+		return nil, err
 	}
-	r.report.compareRows(table, rows, live)
-	return nil
+	l.driver.CommitEvery = commitEvery
+	for _, p := range r.procs {
+		for _, t := range p.Tables {
+			if err := r.liveRows(ctx, t, l); err != nil {
+				return nil, err
+			}
+		}
+	}
+	l.driver.OnRecord = func(topic, key string, value []byte, _ []engine.Header) {
+		if topic == topics.Invoices {
+			l.waiting = append(l.waiting, key)
+			l.documents.add(key, value, -1, int64(len(l.documents.keys)))
+		}
+	}
+	if err := r.moveOn(l.driver); err != nil {
+		r.report.Differences++
+		list(&r.report.Different, "timers of the live tables cannot fire: %v", err)
+	}
+	l.moved, l.replayed = map[string]map[string][]byte{}, map[string]map[string][]byte{}
+	for table := range l.rows {
+		l.moved[table], l.replayed[table] = l.driver.Rows(table), r.driver.Rows(table)
+		for _, key := range l.unread[table] {
+			l.moved[table][key] = l.rows[table][key]
+		}
+	}
+	return l, nil
 }
 
 // liveRows reads a table's topic. A key of which several partitions have a row is a difference: one
 // of them has another owner. What was deleted is no row: tables of an older layout lay elsewhere.
-func (r *run) liveRows(ctx context.Context, topic string) (map[string][]byte, error) {
+func (r *run) liveRows(ctx context.Context, t engine.Declared, l *liveState) error {
+	table, topic := t.TableName(), t.Topic()
 	partitions := map[int32]map[string][]byte{}
-	_, err := r.reader.Each(ctx, topic, nil, func(record *kgo.Record) error {
+	at, _, err := r.reader.Bounds(ctx, topic, nil)
+	if err != nil {
+		return err
+	}
+	for _, offset := range at {
+		l.begin[table] += offset
+	}
+	_, err = r.reader.Each(ctx, topic, at, func(record *kgo.Record) error {
 		key, rows := string(record.Key), partitions[record.Partition]
 		if rows == nil {
 			rows = map[string][]byte{}
@@ -75,59 +132,74 @@ func (r *run) liveRows(ctx context.Context, topic string) (map[string][]byte, er
 		}
 		return nil
 	})
-	live, places := map[string][]byte{}, map[string]int32{}
+	l.rows[table], l.partitions[table] = map[string][]byte{}, map[string]int32{}
 	for _, partition := range slices.Sorted(maps.Keys(partitions)) {
 		for key, row := range partitions[partition] {
-			if before, ok := places[key]; ok {
+			if before, ok := l.partitions[table][key]; ok {
 				r.report.Differences++
 				list(&r.report.Different, "%s %q: lies in partition %d and in partition %d",
 					topic, key, before, partition)
 			}
-			live[key], places[key] = row, partition
+			l.rows[table][key], l.partitions[table][key] = row, partition
 		}
 	}
-	return live, err
+	for key, row := range l.rows[table] {
+		if l.driver.Load(table, l.partitions[table][key], key, row) != nil {
+			l.unread[table] = append(l.unread[table], key) // it differs
+		}
+	}
+	return err
 }
 
 // compareRows compares the rows of a table with the live ones.
-func (r *Report) compareRows(table string, rows, live map[string][]byte) {
+func (r *run) compareRows(table string, l *liveState) {
+	rows, have, moved := l.replayed[table], l.rows[table], l.moved[table]
 	keys := maps.Clone(rows)
-	maps.Copy(keys, live)
+	maps.Copy(keys, have)
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		r.Compared++
-		if bytes.Equal(rows[key], live[key]) {
-			continue
-		}
-		if table == topics.TableSessions {
-			if here, there, ok := restated(rows[key], live[key]); ok {
-				r.Restated++
-				list(&r.RestatedSessions, "%q: %s replayed, %s live", key, here, there)
-				continue
+		r.report.Compared++
+		partition, placed := l.partitions[table][key]
+		switch {
+		case r.same(table, key, rows[key], have[key], l):
+		case placed && r.same(table, key, rows[key], moved[key], l):
+			r.report.excuse(ExcuseWaiting, "%s %q", table, key)
+		case placed && r.cut.spoils(table, partition, key, have[key]):
+			r.report.excuse(ExcuseCut, "%s %q", table, key)
+		default:
+			if begin := l.begin[table]; begin > 0 && have[key] == nil {
+				if r.report.TablesCut == nil {
+					r.report.TablesCut = map[string]int64{}
+				}
+				r.report.TablesCut[topics.Table(table)] = begin
 			}
+			r.report.Differences++
+			list(&r.report.Different, "%s %q: replayed %x, live %x", table, key, rows[key],
+				have[key])
 		}
-		r.Differences++
-		list(&r.Different, "%s %q: replayed %x, live %x", table, key, rows[key], live[key])
 	}
 }
 
-// restated reports whether two rows of a session, which differ, have the same facts, and the marks
-// of both in words. One of them read a fact after the moment from which it is known: its documents
-// were sent in addition to others.
-func restated(replayed, live []byte) (here, there string, ok bool) {
-	a, err := tables.DecodeSession(replayed)
-	if err != nil {
-		return "", "", false
+// same reports whether two rows are the same. How far a session is billed depends on when its timer
+// fired: of its marks those must be the same that its documents set, unless the documents differ
+// and may.
+func (r *run) same(table, key string, replayed, live []byte, l *liveState) bool {
+	if bytes.Equal(replayed, live) {
+		return true
 	}
-	b, err := tables.DecodeSession(live)
-	if err != nil {
-		return "", "", false
+	if table != topics.TableSessions {
+		return false
 	}
-	return marks(a), marks(b), bytes.Equal(a.Facts(), b.Facts())
-}
-
-func marks(s *tables.Session) string {
-	return fmt.Sprintf("%d documents with revisions offset by %d, billed up to %s,",
-		s.Documents, s.RevisionOffset, s.BilledUpTo)
+	a, errA := tables.DecodeSession(replayed)
+	b, errB := tables.DecodeSession(live)
+	if errA != nil || errB != nil || !bytes.Equal(a.Facts(), b.Facts()) {
+		return false
+	}
+	station, id, _ := processors.ParseSessionKey(key)
+	if _, ok := l.excused[session{station, id}]; ok {
+		return true
+	}
+	return a.Documents == b.Documents && a.RevisionOffset == b.RevisionOffset &&
+		slices.Equal(a.Holds, b.Holds) && a.DuplicateOf == b.DuplicateOf
 }
 
 // list adds a text to a list that is not full.

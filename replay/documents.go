@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -13,6 +14,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream"
+	"chargestream/engine"
+	"chargestream/processors"
+	"chargestream/tables"
 	"chargestream/topics"
 )
 
@@ -21,8 +25,10 @@ type sentDocument struct {
 	session  session
 	revision int
 	credit   bool // a credit note, which has the revision of the invoice that it cancels
+	credits  string
 	sum      [sha256.Size]byte
-	times    int // how often it was sent
+	content  [sha256.Size]byte // of what is billed, whenever and as which revision
+	times    int               // how often it was sent
 
 	partition int32
 	offset    int64 // of the last time
@@ -52,11 +58,13 @@ func (d *sentDocuments) add(key string, value []byte, partition int32, offset in
 		session
 		Revision int                      `json:"revision"`
 		Kind     chargestream.InvoiceKind `json:"kind"`
+		Credits  string                   `json:"credits"`
 	}
 	doc := sentDocument{sum: sha256.Sum256(value), times: 1, partition: partition, offset: offset}
 	if json.Unmarshal(value, &v) == nil {
 		doc.session, doc.revision = v.session, v.Revision
-		doc.credit = v.Kind == chargestream.KindCreditNote
+		doc.credit, doc.credits = v.Kind == chargestream.KindCreditNote, v.Credits
+		doc.content = contentOf(value)
 	}
 	if old := d.byID[key]; old != nil {
 		doc.times = old.times + 1
@@ -64,6 +72,45 @@ func (d *sentDocuments) add(key string, value []byte, partition int32, offset in
 		d.keys = append(d.keys, key)
 	}
 	d.byID[key] = &doc
+}
+
+// contentOf is a hash of an invoice without its id, and without when and as which revision it was
+// made.
+func contentOf(value []byte) [sha256.Size]byte {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(value, &fields) != nil {
+		return sha256.Sum256(value)
+	}
+	for _, name := range []string{"invoice_id", "revision", "issued_at", "booking_date"} {
+		delete(fields, name)
+	}
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		fmt.Fprintf(h, "%q %s\n", name, fields[name])
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// standing is the content of the one invoice of a session that no note credits. It is zero where
+// there is none, and not ok where there are several, or where a note credits what is not there.
+func (d *sentDocuments) standing(ids []string) (content [sha256.Size]byte, ok bool) {
+	credited := map[string]bool{}
+	for _, id := range ids {
+		if doc := d.byID[id]; doc != nil && doc.credit {
+			if of := d.byID[doc.credits]; of == nil || of.credit || credited[doc.credits] {
+				return content, false
+			}
+			credited[doc.credits] = true
+		}
+	}
+	found := 0
+	for _, id := range ids {
+		if doc := d.byID[id]; doc != nil && !doc.credit && !credited[id] {
+			content = doc.content
+			found++
+		}
+	}
+	return content, found <= 1
 }
 
 // digest is a hash of all documents in the order of their ids.
@@ -88,29 +135,89 @@ func (r *run) liveDocuments(ctx context.Context) (*sentDocuments, error) {
 // compareDocuments compares what the replay sent with the invoices topic: the same records, byte
 // for byte, and for each session in the same order. A record that is live more than once counts as
 // one, as at-least-once processing may send it again after a crash; the replay sends each once.
-func (r *Report) compareDocuments(replayed, live *sentDocuments) {
-	ids := maps.Clone(replayed.byID)
-	maps.Copy(ids, live.byID)
-	for _, id := range slices.Sorted(maps.Keys(ids)) {
-		r.DocumentsCompared++
-		here, there := replayed.byID[id], live.byID[id]
-		problem := ""
-		switch {
-		case there == nil:
-			problem = "replayed, and not live"
-		case here == nil:
-			problem = "live, and not replayed"
-		case here.sum != there.sum:
-			problem = "has other bytes live"
-		case here.times > 1:
-			problem = fmt.Sprintf("replayed %d times", here.times)
-		default:
-			continue
-		}
-		r.DocumentDifferences++
-		list(&r.DifferentDocuments, "%s %q: %s", topics.Invoices, id, problem)
+func (r *run) compareDocuments(l *liveState) {
+	waiting := map[string]bool{}
+	for _, id := range l.waiting {
+		waiting[id] = true
 	}
-	r.compareOrders(replayed, live)
+	ids := maps.Clone(r.documents.byID)
+	maps.Copy(ids, l.documents.byID)
+	bySession, problems := map[session][]string{}, map[session][]string{}
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		r.report.DocumentsCompared++
+		of := ids[id].session
+		bySession[of] = append(bySession[of], id)
+		here, there := r.documents.byID[id], l.documents.byID[id]
+		if problem := compareDocument(here, there); problem != "" {
+			problems[of] = append(problems[of],
+				fmt.Sprintf("%s %q: %s", topics.Invoices, id, problem))
+		} else if waiting[id] {
+			r.report.excuse(ExcuseWaiting, "%s %q", topics.Invoices, id)
+		}
+	}
+	for _, of := range slices.SortedFunc(maps.Keys(problems), compareSessions) {
+		why, ok := r.excuseSession(of, bySession[of], l)
+		if ok {
+			l.excused[of] = why
+		}
+		for _, text := range problems[of] {
+			if ok {
+				r.report.excuse(why, "%s", text)
+				continue
+			}
+			r.report.DocumentDifferences++
+			list(&r.report.DifferentDocuments, "%s", text)
+		}
+	}
+	r.report.compareOrders(r.documents, l.documents)
+}
+
+func compareSessions(a, b session) int {
+	return cmp.Or(cmp.Compare(a.StationID, b.StationID), cmp.Compare(a.SessionID, b.SessionID))
+}
+
+// compareDocument is how a document differs; empty where it does not.
+func compareDocument(here, there *sentDocument) string {
+	switch {
+	case there == nil:
+		return "replayed, and not live"
+	case here == nil:
+		return "live, and not replayed"
+	case here.sum != there.sum:
+		return "has other bytes live"
+	case here.times > 1:
+		return fmt.Sprintf("replayed %d times", here.times)
+	}
+	return ""
+}
+
+// excuseSession is why the documents of a session may differ, of which ids are all.
+func (r *run) excuseSession(of session, ids []string, l *liveState) (Excuse, bool) {
+	key := processors.SessionKey(of.StationID, of.SessionID)
+	rows, have := l.replayed[topics.TableSessions], l.moved[topics.TableSessions]
+	b, err := tables.DecodeSession(have[key])
+	if of == (session{}) || err != nil {
+		return "", false
+	}
+	for _, id := range ids {
+		here, there := r.documents.byID[id], l.documents.byID[id]
+		if here != nil && (there != nil && here.sum != there.sum || here.times > 1) {
+			return "", false
+		}
+	}
+	stands, ok := l.documents.standing(ids)
+	replayed, okHere := r.documents.standing(ids)
+	a, err := tables.DecodeSession(rows[key])
+	switch {
+	case !ok || !okHere:
+	case err == nil && stands == replayed && bytes.Equal(a.Facts(), b.Facts()):
+		return ExcuseReadLate, true
+	case err == nil && !slices.Equal(a.References, b.References) &&
+		bytes.Equal(a.Facts(), b.Facts()):
+		return ExcuseReference, true
+	}
+	partition := engine.PartitionOf(string(of.StationID), r.partitions)
+	return ExcuseCut, ok && r.cut.spoils(topics.TableSessions, partition, key, have[key])
 }
 
 // lastOf is the last document of a session that was looked at.

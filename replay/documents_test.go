@@ -101,8 +101,9 @@ func TestCompareDocuments(t *testing.T) {
 	for name, c := range documentFaults {
 		t.Run(name, func(t *testing.T) {
 			replayed, live := c.change(sentHistory(), sentHistory())
-			var r Report
-			r.compareDocuments(sentBy(replayed), sentBy(live))
+			run := &run{documents: sentBy(replayed)}
+			run.compareDocuments(&liveState{documents: sentBy(live)})
+			r := &run.report
 			var want []string
 			for _, text := range c.want {
 				want = append(want, topics.Invoices+" "+text)
@@ -126,14 +127,18 @@ func TestDifferencesAreListed(t *testing.T) {
 		replayed.add(key, []byte("{}"), 0, int64(i))
 		rows[key] = []byte{1}
 	}
-	var r Report
-	r.compareDocuments(replayed, newSentDocuments())
-	r.compareRows(topics.TableHours, rows, nil)
+	run := &run{documents: replayed}
+	l := &liveState{documents: newSentDocuments(),
+		replayed: map[string]map[string][]byte{topics.TableHours: rows}}
+	run.compareDocuments(l)
+	run.compareRows(topics.TableHours, l)
+	r := &run.report
 	if n := listedMax + 5; r.DocumentDifferences != n || r.Differences != n ||
 		len(r.DifferentDocuments) != listedMax || len(r.Different) != listedMax {
 		t.Errorf("%+v", r)
 	}
-	want := fmt.Sprintf("%d rows differ from a replay, %d documents do", listedMax+5, listedMax+5)
+	want := fmt.Sprintf("%d rows differ from a replay and must not, %[1]d documents differ and "+
+		"must not", listedMax+5)
 	if got := r.Problems(); got != want {
 		t.Errorf("problems %q, want %q", got, want)
 	}

@@ -48,7 +48,7 @@ func (r *run) rebuild(ctx context.Context) error {
 	if err := r.readMerged(ctx, m); err != nil {
 		return err
 	}
-	return r.driver.Commit()
+	return r.moveOn(r.driver)
 }
 
 // bounds is where a topic begins and where it ends. It notes how many records lie before the first
@@ -61,8 +61,11 @@ func (r *run) bounds(ctx context.Context, name string) (at, end map[int32]int64,
 		return nil, nil, &PartitionsError{name, len(end), int(r.partitions)}
 	}
 	late := int64(0)
-	for _, offset := range at {
+	for partition, offset := range at {
 		late += offset
+		if offset > 0 {
+			r.cut.begins(name, partition)
+		}
 	}
 	if late > 0 && !strings.HasSuffix(name, topics.ClockSuffix) {
 		r.report.BeginLate[name] = late
@@ -106,6 +109,7 @@ func (r *run) readMerged(ctx context.Context, m *merge) error {
 // processors: its copy is folded in its place.
 func (r *run) feed(m engine.Message) error {
 	r.report.Records[m.Topic]++
+	r.cut.note(&m)
 	for _, p := range r.procs {
 		if p.Address != nil && m.Key == "" {
 			p.Address(&m)
@@ -114,7 +118,30 @@ func (r *run) feed(m engine.Message) error {
 	if m.HasKey && engine.PartitionOf(m.Key, r.partitions) != m.Partition {
 		return nil
 	}
+	r.now[m.Partition] = max(r.now[m.Partition], m.Arrival)
 	return r.driver.Feed(m)
+}
+
+// moveOn fires what is due by the time that the records have come to, of the rows as they are
+// committed. A row may be due by it and wait for the next clock record: which ones do depends on
+// the order of reading, and on when a task began.
+func (r *run) moveOn(driver *engine.Driver) error {
+	if err := driver.Restart(); err != nil {
+		return err
+	}
+	for _, p := range r.procs {
+		for partition, now := range r.now {
+			if p.Clock == "" || now == 0 {
+				continue
+			}
+			err := driver.Feed(engine.Message{Topic: p.Clock, Partition: int32(partition),
+				Arrival: now, Timestamp: now})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return driver.Commit()
 }
 
 func messageOf(r *kgo.Record) engine.Message {

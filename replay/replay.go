@@ -9,7 +9,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -79,32 +78,23 @@ type Report struct {
 	DocumentsSHA256 string            `json:"documents_sha256"`
 	Verified        bool              `json:"verified"`
 	// Compared are the rows that the replay or the live tables have. Differences count those that
-	// differ in facts; Restated ones are not among them.
+	// differ and must not.
 	Compared    int      `json:"compared,omitempty"`
 	Differences int      `json:"differences"`
 	Different   []string `json:"different,omitempty"`
-	// Restated are rows of sessions with the same facts and another state of billing.
-	Restated         int      `json:"restated"`
-	RestatedSessions []string `json:"restated_sessions,omitempty"`
 
 	DocumentsCompared   int      `json:"documents_compared,omitempty"`
 	DocumentDifferences int      `json:"document_differences"`
 	DifferentDocuments  []string `json:"different_documents,omitempty"`
-}
 
-// Problems is how a replay differs from the live tables, in one line; empty where it does not.
-func (r *Report) Problems() string {
-	var found []string
-	for _, p := range []struct {
-		n    int
-		what string
-	}{{r.Differences, "rows differ from a replay"}, {r.DocumentDifferences, "documents do"},
-		{r.Restated, "sessions were restated"}} {
-		if p.n > 0 {
-			found = append(found, fmt.Sprintf("%d %s", p.n, p.what))
-		}
-	}
-	return strings.Join(found, ", ")
+	// Excused counts the rows and documents that differ and may, with the reason in words.
+	Excused            map[Excuse]int    `json:"excused,omitempty"`
+	ExcusedWhy         map[Excuse]string `json:"excused_why,omitempty"`
+	ExcusedDifferences []string          `json:"excused_differences,omitempty"`
+	// TablesCut are changelogs that lack rows and do not begin at offset 0, with where they begin,
+	// added up over their partitions: records were removed that compaction would have kept.
+	TablesCut map[string]int64 `json:"tables_cut,omitempty"`
+	Verdict   Verdict          `json:"verdict,omitempty"`
 }
 
 // Topics are those that a replay reads.
@@ -144,6 +134,8 @@ type run struct {
 	limit      int // of what the merge reads ahead, bytes in each partition of a topic
 	driver     *engine.Driver
 	documents  *sentDocuments // that the driver sent
+	now        []int64        // by partition, the latest arrival of a record
+	cut        cuts
 	report     Report
 }
 
@@ -151,7 +143,7 @@ type run struct {
 func begin(ctx context.Context, c Config) (*run, error) {
 	r := &run{reader: &kafkaread.Reader{Client: c.Client, Timeout: c.Timeout},
 		procs: processors.All(nil), limit: mergeBytesMax, documents: newSentDocuments(),
-		report: Report{Records: map[string]int64{}, BeginLate: map[string]int64{},
+		cut: cuts{}, report: Report{Records: map[string]int64{}, BeginLate: map[string]int64{},
 			Rows: map[string]int{}, SHA256: map[string]string{}, Verified: c.Verify}}
 	if c.Verify {
 		lag, err := engine.Lag(ctx, c.Brokers, r.procs...)
@@ -178,7 +170,7 @@ func (r *run) drive(partitions int32) error {
 	if err != nil {
 		return err
 	}
-	r.partitions, r.driver = partitions, driver
+	r.partitions, r.driver, r.now = partitions, driver, make([]int64, partitions)
 	driver.CommitEvery = commitEvery
 	driver.OnRecord = func(topic, key string, value []byte, _ []engine.Header) {
 		if topic == topics.Invoices {

@@ -16,8 +16,9 @@ func (a *app) replayCommand() *cobra.Command {
 		Short: "Rebuild every table from offset zero, beside the live ones",
 		Long: `Rebuild every table from offset zero, in memory, beside the live ones. Records are
 read in the order in which they arrived, as "chargestream run" reads them. With --verify each row,
-and each invoice that is sent on the way, is compared with the live one byte for byte; the exit
-code is 6 where one differs.
+and each invoice that is sent on the way, is compared with the live one byte for byte. The verdict
+is "the same", "may differ" with the reason of each difference, or "must not differ"; the exit code
+is 6 for the last only.
 
 The live tables must have caught up: "chargestream run --until-caught-up" makes sure of it. Rows
 of records that are kept no longer cannot be rebuilt; the answer names the topics that begin late.`,
@@ -51,7 +52,7 @@ func (a *app) replay(ctx context.Context, verify bool) error {
 	}
 	if problems := report.Problems(); problems != "" {
 		return &exitError{code: exitProblems, what: problems,
-			hint: "they are named above; \"begin_late\" counts records that are gone"}
+			hint: "they are named above, under \"different\" and \"different_documents\""}
 	}
 	return nil
 }

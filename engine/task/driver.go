@@ -127,6 +127,23 @@ func (d *Driver) Commit() error {
 	return nil
 }
 
+// Load puts a committed row into a table, as if it had been restored; Restart makes the tasks
+// of it. A row that cannot be read is left out.
+func (d *Driver) Load(table string, partition int32, key string, row []byte) error {
+	for _, dp := range d.procs {
+		i := slices.IndexFunc(dp.p.Tables, func(t Declared) bool { return t.TableName() == table })
+		if i < 0 {
+			continue
+		}
+		if _, err := dp.p.Tables[i].decode(key, row); err != nil {
+			return err
+		}
+		dp.rows[partition][i][key] = row
+		d.keep(dp.p.Tables[i].Topic(), key, row)
+	}
+	return nil
+}
+
 // Restart commits and makes every task again from its rows, as after a rebalance.
 func (d *Driver) Restart() error {
 	if err := d.Commit(); err != nil {
