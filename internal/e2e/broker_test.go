@@ -162,6 +162,9 @@ func settleAt(
 	all := fleet(audited)
 	every := 50 * time.Millisecond
 	err := engine.Quiet(ctx, b.Addrs(), every, all...)
+	if err == nil && audited {
+		verifyReplay(t, b) // before a clock record, too
+	}
 	if err == nil {
 		err = engine.SendClock(ctx, b.Addrs(), end.Time(), all...)
 	}

@@ -16,6 +16,7 @@ import (
 	"chargestream/internal/kafkatest"
 	"chargestream/internal/sim"
 	"chargestream/processors"
+	"chargestream/replay"
 	"chargestream/topics"
 )
 
@@ -145,8 +146,30 @@ func verify(t *testing.T, b kafkatest.Broker, j *e2e.Journal,
 	if failed := r.Failed(findingsShown); failed != "" {
 		t.Error(failed)
 	}
+	verifyReplay(t, b)
 	logReport(t, r)
 	return r
+}
+
+// verifyReplay checks that a replay finds nothing that differs and must not, and prints what it
+// excuses.
+func verifyReplay(t *testing.T, b kafkatest.Broker) {
+	t.Helper()
+	client, err := kgo.NewClient(append(replay.Options(), kgo.SeedBrokers(b.Addrs()...))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	r, err := replay.Run(t.Context(), replay.Config{Client: client, Brokers: b.Addrs(),
+		Timeout: time.Minute, Verify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if problems := r.Problems(); problems != "" || r.Compared == 0 {
+		t.Errorf("replay: %s\n%q\n%q", problems, r.Different, r.DifferentDocuments)
+	}
+	t.Logf("replay: %d rows, %d documents: %s, excused %v", r.Compared, r.DocumentsCompared,
+		r.Verdict, r.Excused)
 }
 
 // logReport prints what was compared, and what became of the records of each input topic.
