@@ -81,6 +81,9 @@ const (
 	HoldLifetimeRegister HoldReason = "lifetime_register"
 	// HoldEnergyMismatch: the energy that the end reported is not that of the registers.
 	HoldEnergyMismatch HoldReason = "energy_mismatch"
+	// HoldRepeatedEnergy: the energy is that of the session right before and more, as a station
+	// reports it that counts from plugging in.
+	HoldRepeatedEnergy HoldReason = "repeated_energy"
 	// HoldUnknownUser: nobody is named who could pay.
 	HoldUnknownUser HoldReason = "unknown_user"
 	// HoldVATUnknown: a price tells no VAT, which is not the same as 0 %.
@@ -114,8 +117,8 @@ func HoldReasons() []HoldReason {
 	return []HoldReason{HoldCancelled, HoldClockSkew, HoldConflict, HoldDuplicate,
 		HoldEnergyMismatch, HoldEstimated, HoldLifetimeRegister, HoldMeterRegression,
 		HoldNegativeDuration, HoldNegativeEnergy, HoldNoEnergy, HoldNoTariff, HoldOverPower,
-		HoldOverlap, HoldNotEnded, HoldSignedInvalid, HoldSignedMismatch, HoldSignedMissing,
-		HoldSignedUnverified, HoldNoStart, HoldUnitMismatch, HoldUnknownUser,
+		HoldOverlap, HoldRepeatedEnergy, HoldNotEnded, HoldSignedInvalid, HoldSignedMismatch,
+		HoldSignedMissing, HoldSignedUnverified, HoldNoStart, HoldUnitMismatch, HoldUnknownUser,
 		HoldTariffUnsupported, HoldVATUnknown}
 }
 

@@ -87,6 +87,12 @@ func (r *rows) Hour(_ chargestream.ConnectorID, start chargestream.Millis) (*tab
 	return r.hours[start], nil
 }
 
+// PeekHour implements tables.Rows.
+func (r *rows) PeekHour(_ chargestream.ConnectorID, start chargestream.Millis) (*tables.Hour,
+	error) {
+	return r.hours[start], nil
+}
+
 // warmStation is a station in the middle of a session.
 func warmStation(b *testing.B) (*tables.Station, *rows) {
 	b.Helper()

@@ -16,11 +16,22 @@ type doubt struct {
 
 // other is a session of another id on the connector, in seconds after begin.
 func (c *charging) other(id chargestream.SessionID, from, to, delay chargestream.Millis) {
-	start, end := begin+from, begin+to
-	c.add(&chargestream.SessionRecord{
+	c.add(otherRecord(id, from, to, nil), begin+to+delay)
+}
+
+// record adds another session of which the end reports an energy.
+func (c *charging) record(id chargestream.SessionID, from, to chargestream.Millis,
+	energy *chargestream.WattHours) {
+	c.add(otherRecord(id, from, to, energy), begin+to)
+}
+
+func otherRecord(id chargestream.SessionID, from, to chargestream.Millis,
+	energy *chargestream.WattHours) *chargestream.SessionRecord {
+	return &chargestream.SessionRecord{
 		Start: chargestream.SessionStart{StationID: "st", SessionID: id, ConnectorID: "1",
-			UserID: "v", Time: start},
-		End: chargestream.SessionEnd{StationID: "st", SessionID: id, Time: end}}, end+delay)
+			UserID: "v", Time: begin + from},
+		End: chargestream.SessionEnd{StationID: "st", SessionID: id, Time: begin + to,
+			Energy: energy}}
 }
 
 func timeDoubts() []doubt {

@@ -102,6 +102,12 @@ func energyEvidence() []held {
 			s.start.Meter, s.end.Energy, s.end.Meter = wh(1000), wh(0), wh(9000)
 		}, nil, `{"measured_wh":8000,"meter_start_wh":1000,"meter_stop_wh":9000,` +
 			`"reported_energy_wh":0}`},
+		{chargestream.HoldRepeatedEnergy, func(s *charging) {
+			s.record("o", -hour-2000, -2000, wh(5000))
+			s.record("p", -30*minute-1000, -1000, wh(99))
+			s.start.Meter, s.end.Energy, s.end.Meter = nil, wh(10_100), nil
+		}, nil, `{"duration_s":3600,"energy_wh":10100,"previous_duration_s":3600,` +
+			`"previous_energy_wh":5000,"previous_session_id":"o"}`},
 		{chargestream.HoldMeterRegression, func(s *charging) {
 			s.start.Meter, s.end.Energy, s.end.Meter = wh(1000), nil, wh(900)
 			s.sampled(reading{10, 2000, -1}, reading{20, 150, -1})

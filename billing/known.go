@@ -23,7 +23,10 @@ type known struct {
 	copied      bool // another session id had the same start before: origin
 	// overlapping are the other sessions that ran at the same time and are due, by begin.
 	overlapping []tables.HourSession
-	signed      []string
+	// before is the session on the connector that ended right before this one began, and reported
+	// its energy; nil for none.
+	before *tables.HourSession
+	signed []string
 
 	startDoubt, endDoubt claimDoubt
 	// startArrived and endArrived: one came, which may not be known yet, and is waited for.
@@ -160,6 +163,9 @@ func (b *biller) readHours(k *known) error {
 		if !k.copied && own.From < own.To {
 			b.addOverlaps(k, &own, h)
 		}
+	}
+	if err := b.findBefore(k, &own); err != nil {
+		return err
 	}
 	k.meter.addMarks(b.Row.Quarters, true, k.at)
 	k.meter.addMarks(unnamed, false, k.at)
@@ -329,6 +335,14 @@ func (s *Session) momentsOf(connector chargestream.ConnectorID, since, until cha
 	reached []reach, moment func(chargestream.Millis)) error {
 	if connector == "" {
 		return nil
+	}
+	err := s.momentsBefore(connector, func(at, arrival chargestream.Millis) {
+		if at >= max(arrival, since) && at < until {
+			moment(at)
+		}
+	})
+	if err != nil {
+		return err
 	}
 	for _, start := range s.Row.Windows() {
 		from, ok := reachedSince(reached, start)

@@ -41,6 +41,7 @@ type energy struct {
 	measured     chargestream.WattHours
 	glitch       bool // the register fell and came back
 	decided      bool // by a person
+	unproven     bool // nothing but the end shows it
 	// fellFrom, fellTo and fellAt are the last fall of the register.
 	fellFrom, fellTo chargestream.WattHours
 	fellAt           chargestream.Millis
@@ -115,7 +116,7 @@ func (m *meter) energy() energy {
 	}
 	exact := c.start != nil && c.end != nil && !e.lifetime
 	e.contradicted = e.known && !e.regressed && !e.negative && contradicts(told, e.total, exact)
-	e.measured = e.total
+	e.measured, e.unproven = e.total, !e.known
 	e.regressed = e.regressed || e.negative // the registers contradict what was told
 	e.total, e.known, e.negative = max(told, 0), true, told < 0
 	e.estimated, e.sampled, e.lifetime = false, false, false

@@ -72,6 +72,8 @@ func holdTexts() map[chargestream.HoldReason]string {
 			"that time.",
 		chargestream.HoldLifetimeRegister: "The reading of the meter's whole life was reported " +
 			"as that of the session.",
+		chargestream.HoldRepeatedEnergy: "The energy of the session right before is reported " +
+			"again, and more.",
 		chargestream.HoldUnknownUser: "No user is named who can pay.",
 		chargestream.HoldVATUnknown:  "A price has no VAT rate, which is not the same as 0 %.",
 		chargestream.HoldSignedMissing: "The meter is calibrated, and its begin or end value is " +
@@ -119,6 +121,12 @@ func holdSentences() map[chargestream.HoldReason]func(*proof) string {
 		chargestream.HoldEnergyMismatch: func(p *proof) string {
 			return fmt.Sprintf("%s were reported, the meter readings show %s",
 				p.energy("reported_energy_wh"), p.energy("measured_wh"))
+		},
+		chargestream.HoldRepeatedEnergy: func(p *proof) string {
+			return fmt.Sprintf("%s in %s; session %s, which ended right before, reported %s in %s",
+				p.energy("energy_wh"), span(1000*p.number("duration_s")),
+				p.text("previous_session_id"), p.energy("previous_energy_wh"),
+				span(1000*p.number("previous_duration_s")))
 		},
 		chargestream.HoldEstimated:         (*proof).registers,
 		chargestream.HoldOverPower:         (*proof).overPower,

@@ -101,6 +101,9 @@ func holds() []chargestream.Hold {
 		{Reason: chargestream.HoldEnergyMismatch, Evidence: chargestream.Evidence{
 			"reported_energy_wh": int64(13_283), "measured_wh": int64(8_343),
 			"meter_start_wh": int64(2_329_271), "meter_stop_wh": int64(2_337_614)}},
+		{Reason: chargestream.HoldRepeatedEnergy, Evidence: chargestream.Evidence{
+			"energy_wh": int64(10_200), "duration_s": int64(1200), "previous_session_id": "s-0",
+			"previous_energy_wh": int64(5_000), "previous_duration_s": int64(1200)}},
 		{Reason: chargestream.HoldNotEnded, Evidence: chargestream.Evidence{"start_time": noon}},
 		{Reason: chargestream.HoldSignedInvalid, Evidence: chargestream.Evidence{
 			"problems": []string{"the begin is signed by another key", "value 2: no unit"}}},

@@ -59,8 +59,8 @@ func (r *stationRows) Hour(connector chargestream.ConnectorID, start chargestrea
 	return &row.Hour, nil
 }
 
-// peekHour is an hour that is not changed; nil where there is none.
-func (r *stationRows) peekHour(connector chargestream.ConnectorID, start chargestream.Millis) (
+// PeekHour implements tables.Rows.
+func (r *stationRows) PeekHour(connector chargestream.ConnectorID, start chargestream.Millis) (
 	*tables.Hour, error) {
 	row, err := r.f.hours.Get(r.ctx, hourKey(r.prefix, connector, start))
 	if err != nil || row == nil {
@@ -72,7 +72,7 @@ func (r *stationRows) peekHour(connector chargestream.ConnectorID, start charges
 // billed is a session with all that its bills are made of. The Marks of its Row are to be kept.
 func (r *stationRows) billed(id chargestream.SessionID, row *tables.Session) (*billing.Session,
 	error) {
-	s := &billing.Session{ID: id, Station: r.station, Row: row, Hours: r.peekHour,
+	s := &billing.Session{ID: id, Station: r.station, Row: row, Hours: r.PeekHour,
 		Book: &book{ctx: r.ctx, f: r.f}}
 	station, err := r.f.stations.Get(r.ctx, string(r.station))
 	if err != nil || station == nil {
@@ -85,7 +85,7 @@ func (r *stationRows) billed(id chargestream.SessionID, row *tables.Session) (*b
 	s.Row = row.With(id, open)
 	s.Hours = func(connector chargestream.ConnectorID, start chargestream.Millis) (*tables.Hour,
 		error) {
-		h, err := r.peekHour(connector, start)
+		h, err := r.PeekHour(connector, start)
 		return h.With(connector, start, open), err
 	}
 	return s, nil
@@ -178,7 +178,8 @@ func (r *stationRows) concerned(event chargestream.Event) ([]chargestream.Sessio
 			}
 		}
 	}
-	return r.inHours(list, connectors, max(first, last-chargestream.SessionSpanMax), last)
+	return r.inHours(list, connectors, max(first, last-chargestream.SessionSpanMax),
+		last+tables.FollowMax)
 }
 
 // inHours adds the sessions of the hours of connectors from one moment to another.
@@ -190,7 +191,7 @@ func (r *stationRows) inHours(list []chargestream.SessionID,
 			continue
 		}
 		for at := from.Truncate(chargestream.Hour); at <= to; at += chargestream.Hour {
-			h, err := r.peekHour(connector, at)
+			h, err := r.PeekHour(connector, at)
 			if err != nil {
 				return nil, err
 			}

@@ -87,7 +87,7 @@ func (f *stationFold) flushSession(ctx *engine.Context, key string, row *session
 	connector := row.Starts[0].ConnectorID
 	var failed error
 	billing.Shares(&row.Session, func(hour chargestream.Millis, share chargestream.WattHours) {
-		h, err := rows.peekHour(connector, hour)
+		h, err := rows.PeekHour(connector, hour)
 		if err != nil || h == nil {
 			failed = err
 			return

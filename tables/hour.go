@@ -107,6 +107,8 @@ type HourSession struct {
 	Due chargestream.Millis
 	// Energy is the part of the session's energy that falls into the window.
 	Energy chargestream.WattHours
+	// Told is the energy that the end which counts reported; nil where it reported none.
+	Told *chargestream.WattHours
 	// Decided: a decision set a time of the session, so that all of the window may matter to it.
 	Decided bool
 }
@@ -128,6 +130,20 @@ func (s *HourSession) arrival() chargestream.Millis {
 
 // Meets reports whether two sessions share time.
 func (s *HourSession) Meets(o *HourSession) bool { return s.From < o.To && o.From < s.To }
+
+// FollowMax is how long after a session another one may begin that goes on with its energy.
+const FollowMax = chargestream.Minute
+
+// Follows reports whether the session began right after another had ended.
+func (s *HourSession) Follows(o *HourSession) bool {
+	return o.From != 0 && s.From != 0 && o.To <= s.From && s.From <= o.To+FollowMax
+}
+
+// endsBefore reports whether the session ended so shortly before a moment that one may follow it
+// then.
+func (s *HourSession) endsBefore(at chargestream.Millis) bool {
+	return s.From != 0 && s.To <= at && at <= s.To+FollowMax
+}
 
 // shares reports whether two sessions share time, or claim to have begun at the same moment.
 func (s *HourSession) shares(o *HourSession) bool {

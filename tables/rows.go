@@ -22,6 +22,12 @@ const (
 	flagClosed
 )
 
+// Bits of the flags byte of a session within an hour.
+const (
+	flagDecided = 1 << iota
+	flagTold
+)
+
 // quarterFlushed is the bit of a connector's open quarter, behind the one that says that there is
 // one.
 const quarterFlushed = 2
@@ -172,7 +178,7 @@ func (s *HourSession) write(w *codecs.Writer) {
 		w.Int(int64(c.At))
 		w.Int(int64(c.Arrival - c.At))
 	}
-	w.Byte(flag(s.Decided, 1))
+	w.Byte(flag(s.Decided, flagDecided) | flag(s.Told != nil, flagTold))
 	w.Int(int64(s.From))
 	if s.From == 0 {
 		return
@@ -182,6 +188,9 @@ func (s *HourSession) write(w *codecs.Writer) {
 	w.Int(int64(s.EndArrival - s.To))
 	w.Int(int64(s.Due - s.To))
 	w.Int(int64(s.Energy))
+	if s.Told != nil {
+		w.Int(int64(*s.Told))
+	}
 }
 
 func readHourSession(r *codecs.Reader) HourSession {
@@ -191,7 +200,8 @@ func readHourSession(r *codecs.Reader) HourSession {
 		c.Arrival = c.At + chargestream.Millis(r.Int())
 		s.Starts = append(s.Starts, c)
 	}
-	s.Decided = r.Byte() != 0
+	flags := r.Byte()
+	s.Decided = flags&flagDecided != 0
 	if s.From = chargestream.Millis(r.Int()); s.From == 0 {
 		return s
 	}
@@ -200,6 +210,10 @@ func readHourSession(r *codecs.Reader) HourSession {
 	s.EndArrival = s.To + chargestream.Millis(r.Int())
 	s.Due = s.To + chargestream.Millis(r.Int())
 	s.Energy = chargestream.WattHours(r.Int())
+	if flags&flagTold != 0 {
+		told := chargestream.WattHours(r.Int())
+		s.Told = &told
+	}
 	return s
 }
 

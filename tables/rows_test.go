@@ -111,7 +111,8 @@ func goldenHour() *tables.Hour {
 			{ID: "s-0", Starts: []tables.HourStart{{At: noon + 2000, Arrival: noon + 1500}}},
 			{ID: "s-1", Starts: []tables.HourStart{{At: noon, Arrival: noon + 2000}},
 				Decided: true, From: noon, To: noon + hour, StartArrival: noon + 2000,
-				EndArrival: noon + hour, Due: noon + hour + chargestream.Grace, Energy: 7000}},
+				EndArrival: noon + hour, Due: noon + hour + chargestream.Grace, Energy: 7000,
+				Told: of[chargestream.WattHours](6500)}},
 		Quarters:  []tables.Quarter{goldenQuarter()},
 		CoversEnd: true, Closed: true}
 }

@@ -82,6 +82,8 @@ type Rows interface {
 	Peek(id chargestream.SessionID) (*Session, error)
 	// Session is the row of a session, to be changed; it is made where there is none.
 	Session(id chargestream.SessionID) (*Session, error)
+	// PeekHour is the row of an hour of a connector, not to be changed; nil where there is none.
+	PeekHour(connector chargestream.ConnectorID, start chargestream.Millis) (*Hour, error)
 	// Hour is the row of an hour of a connector, to be changed; it is made where there is none.
 	Hour(connector chargestream.ConnectorID, start chargestream.Millis) (*Hour, error)
 }

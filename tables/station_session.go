@@ -92,7 +92,9 @@ func (f *fold) placeSession(id chargestream.SessionID, s *Session, before touche
 			if !now.has(connector, start) {
 				h := f.hour(connector, start)
 				was := h.remove(id)
-				f.wakeOthers(h, &was, &HourSession{ID: id}, s)
+				none := HourSession{ID: id}
+				f.wakeOthers(h, &was, &none, s)
+				f.wakeNextHour(connector, start+chargestream.Hour, &was, &none, s)
 			}
 		}
 	}
@@ -102,7 +104,25 @@ func (f *fold) placeSession(id chargestream.SessionID, s *Session, before touche
 			in := s.within(id, connector, start)
 			was := h.place(in)
 			f.wakeOthers(h, &was, &in, s)
+			f.wakeNextHour(connector, start+chargestream.Hour, &was, &in, s)
 		}
+	}
+}
+
+// wakeNextHour has sessions looked at again that follow a session which ended before their hour
+// began.
+func (f *fold) wakeNextHour(connector chargestream.ConnectorID, start chargestream.Millis, before,
+	now *HourSession, s *Session) {
+	if !before.endsBefore(start) && !now.endsBefore(start) {
+		return
+	}
+	h, err := f.rows.PeekHour(connector, start)
+	if err != nil {
+		f.err = cmp.Or(f.err, err)
+		return
+	}
+	if h != nil {
+		f.wakeOthers(h, before, now, s)
 	}
 }
 
@@ -116,13 +136,14 @@ func (f *fold) wake(h *Hour, at, known chargestream.Millis) {
 	}
 }
 
-// wakeOthers has the billed sessions looked at again that ran at the same time as a session, or
-// began at the same moment, as it is known now or was known before.
+// wakeOthers has the billed sessions looked at again that ran at the same time as a session, began
+// at the same moment or right after it, as it is known now or was known before.
 func (f *fold) wakeOthers(h *Hour, before, now *HourSession, s *Session) {
 	for i := range h.Sessions {
 		other := &h.Sessions[i]
-		if other.ID == now.ID || !(other.shares(before) || other.shares(now)) ||
-			!f.billed(other.ID) {
+		concerned := other.shares(before) || other.shares(now) || other.Follows(before) ||
+			other.Follows(now) || other.Decided
+		if other.ID == now.ID || !concerned || !f.billed(other.ID) {
 			continue
 		}
 		row := f.session(other.ID)

@@ -143,6 +143,10 @@ func (noRows) Hour(chargestream.ConnectorID, chargestream.Millis) (*tables.Hour,
 	return &tables.Hour{}, nil
 }
 
+func (noRows) PeekHour(chargestream.ConnectorID, chargestream.Millis) (*tables.Hour, error) {
+	return nil, nil
+}
+
 // receive folds events into the row of their station, each as it happens.
 func (c *city) receive(t fataler, events ...chargestream.Event) {
 	t.Helper()

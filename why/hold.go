@@ -113,6 +113,10 @@ func steps() map[chargestream.HoldReason][]step {
 		chargestream.HoldOverPower: {say("chargestream stations put FILE: the entry with the " +
 			"right max_power_w, if the rating is what is wrong; then reprice"), energy, release},
 		chargestream.HoldLifetimeRegister: {energy, release},
+		chargestream.HoldRepeatedEnergy: {
+			other("previous_session_id", "see the session right before"),
+			decide("correct", "--energy-wh WH", "bill what was added only"),
+			decide("release", "", "bill it as it is, if it is another charge")},
 		chargestream.HoldUnknownUser: {decide("correct", "--user ID", "name who pays"),
 			cancel},
 		chargestream.HoldVATUnknown: {say("chargestream tariffs put FILE: the tariff with a vat " +

@@ -184,6 +184,7 @@ const (
 	HoldOverPower         = "over_power"
 	HoldLifetimeRegister  = "lifetime_register"
 	HoldEnergyMismatch    = "energy_mismatch"
+	HoldRepeatedEnergy    = "repeated_energy"
 	HoldUnknownUser       = "unknown_user"
 	HoldVATUnknown        = "vat_unknown"
 	HoldSignedMissing     = "signed_missing"

@@ -16,6 +16,7 @@ type energyFinding struct {
 	estimated bool
 	glitch    bool     // the register fell and came back
 	unsure    bool     // the sum of what the register rose by
+	toldOnly  bool     // nothing but the end shows it
 	reasons   []string // to doubt it
 	baseWh    *int64   // what samples show where nothing is delivered
 }
@@ -95,7 +96,7 @@ func (s *story) measure(v sheet, c course) energyFinding {
 	persists = persists && s.rules.flaw != flawLastLessFirst
 	exact := lost == 0 && c.start != nil && c.end != nil
 	if believed && (s.rules.flaw != flawRegisterFirst || !exact) {
-		f.known, f.wh = true, *told
+		f.known, f.wh, f.toldOnly = true, *told, len(readings) < 2
 		if persists {
 			f.reasons = append(f.reasons, HoldMeterRegression)
 		} else if len(readings) > 1 && contradicts(*told, readings[len(readings)-1]-readings[0],

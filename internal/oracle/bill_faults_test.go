@@ -13,7 +13,7 @@ func flaws() []string {
 		flawNoCarry, flawEVSEParks, flawRegisterFirst, flawLastLessFirst, flawNoClamp,
 		flawAllSamples, flawCopyBothHeld, flawOverlapCopies, flawReleaseForGood, flawNoNegation,
 		flawSkewIgnored, flawUTC, flawUnnamedLost, flawContext,
-		flawReferenceLost, flawCaseTold}
+		flawReferenceLost, flawCaseTold, flawRepeatBilled}
 }
 
 // TestHistoryTellsPlantedFaults breaks one rule at a time and wants DiffDocuments to tell it.

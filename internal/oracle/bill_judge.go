@@ -38,6 +38,7 @@ func (s *story) judge(v *sheet) {
 func (s *story) judgeEnded(v sheet, is map[string]bool) {
 	is[HoldNegativeDuration] = v.end.AtMs < v.start.AtMs
 	is[HoldOverlap] = s.overlapped(v)
+	is[HoldRepeatedEnergy] = s.repeated(v)
 	for _, reason := range v.energy.reasons {
 		is[reason] = true
 	}

@@ -49,6 +49,7 @@ const (
 	flawContext        = "readings of the begin and the end are like all others"
 	flawReferenceLost  = "reference data that comes late waits for the next fact"
 	flawCaseTold       = "a user in another case is another user"
+	flawRepeatBilled   = "energy that repeats that of the session before is billed"
 	flawUnnamedLost    = "samples that name no session are lost"
 )
 

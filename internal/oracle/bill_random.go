@@ -47,6 +47,7 @@ func RandomFacts(seed uint64) Facts {
 	d.signed()
 	d.apart()
 	d.quiet()
+	repeatEnergy(seed, &d.f)
 	return d.f
 }
 

@@ -315,9 +315,9 @@ func TestRandomFactsReach(t *testing.T) {
 		HoldUnitMismatch, HoldNegativeDuration, HoldNoEnergy, HoldNoTariff, HoldTariffUnsupported,
 		HoldVATUnknown, HoldOverlap, HoldNotEnded, HoldNoStart, HoldUnknownUser, HoldSignedMissing,
 		HoldSignedInvalid, HoldSignedMismatch, HoldSignedUnverified, HoldEnergyMismatch,
-		HoldCancelled, "issued", "revision 2", "revision 3", "revision 4", "bounded",
-		"parking issued", "two rates", "info: " + KindMeterGlitch, "info: " + HoldConflict,
-		"closed"} {
+		HoldRepeatedEnergy, HoldCancelled, "issued", "revision 2", "revision 3", "revision 4",
+		"bounded", "parking issued", "two rates", "info: " + KindMeterGlitch,
+		"info: " + HoldConflict, "closed"} {
 		if seen[name] == 0 {
 			t.Errorf("%s never comes up", name)
 		}
