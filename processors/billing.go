@@ -2,8 +2,6 @@ package processors
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -59,7 +57,7 @@ func (b *book) Tariff(id chargestream.TariffID) (*tables.Tariff, error) {
 	if id == "" {
 		return nil, nil
 	}
-	raw, err := b.tariff(string(id))
+	raw, err := b.ctx.Lookup(topics.Table(topics.TableTariffs), TariffKey(id))
 	if err != nil || raw == nil {
 		return nil, err
 	}
@@ -75,24 +73,6 @@ func (b *book) Tariff(id chargestream.TariffID) (*tables.Tariff, error) {
 	}
 	remember(p.histories, parsedMax, string(raw), row)
 	return row, nil
-}
-
-// tariff is the row of a tariff, whose id may be written in another case: the id as it is first,
-// then without blanks around it, in lower and in upper case.
-func (b *book) tariff(id string) ([]byte, error) {
-	trimmed := strings.TrimSpace(id)
-	var tried []string
-	for _, id := range []string{id, trimmed, strings.ToLower(trimmed), strings.ToUpper(trimmed)} {
-		if slices.Contains(tried, id) {
-			continue
-		}
-		tried = append(tried, id)
-		raw, err := b.ctx.Lookup(topics.Table(topics.TableTariffs), id)
-		if err != nil || raw != nil {
-			return raw, err
-		}
-	}
-	return nil, nil
 }
 
 // Parse implements billing.Book.

@@ -110,3 +110,45 @@ func TestBareTariffFollows(t *testing.T) {
 		t.Errorf("row (-want +got):\n%s\ndead letters %q", diff, r.dead)
 	}
 }
+
+// TestTariffInSeveralSpellings is one tariff, whatever case its id and its key have and in
+// whatever partitions they lie; without a value it is no more.
+func TestTariffInSeveralSpellings(t *testing.T) {
+	version := func(id, price string) string {
+		return fmt.Sprintf(`{"tariff_id":%q,"versions":[{"valid_from":"2026-01-01T00:00:00Z",`+
+			`"tariff":{"currency":"EUR","elements":[{"price_components":[{"type":"ENERGY",`+
+			`"price":%s,"step_size":1}]}]}}]}`, id, price)
+	}
+	r := newReferenceRun(t)
+	r.driver.OnRecord = func(topic, key string, _ []byte, _ []engine.Header) {
+		if topic != topics.Tariffs || key != "day" {
+			t.Errorf("a record for %s, %q", topic, key)
+		}
+	}
+	spelled := []string{"Day", "day", "DAY", "dAY", "DAy"}
+	for minute, key := range spelled {
+		r.feed(topics.Tariffs, key, version(spelled[(minute+1)%len(spelled)],
+			fmt.Sprint(minute+1)), minute)
+	}
+	r.feed(topics.Tariffs, "daY", "", len(spelled))
+	row := r.row("day").Tariff
+	if row == nil || len(row.Revisions) != len(spelled)+1 {
+		t.Fatalf("the row is %+v", row)
+	}
+	for i := range row.Revisions {
+		var prices []string
+		for _, v := range row.Revisions[i].Versions {
+			prices = append(prices, string(v.Tariff))
+		}
+		want := fmt.Sprintf(`"price":%d,`, i+1)
+		if text := strings.Join(prices, " "); i < len(spelled) && !strings.Contains(text, want) ||
+			i == len(spelled) && text != "" {
+			t.Errorf("revision %d is %q, want %s", i, text, want)
+		}
+	}
+	for _, key := range spelled {
+		if key != "day" && r.row(key).Tariff != nil {
+			t.Errorf("there is a row %q", key)
+		}
+	}
+}

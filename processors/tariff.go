@@ -25,7 +25,18 @@ func Tariffs(count Counter) *engine.Processor {
 		Tables:  []engine.Declared{f.tariffs},
 		Layout:  tables.Layout,
 		Outputs: []engine.Output{{Topic: topics.DeadLetters}},
+		Address: foldTariffKey,
 		Fold:    f.fold,
+	}
+}
+
+// TariffKey is the key of a tariff's row: however its id is written, it is one tariff.
+func TariffKey(id chargestream.TariffID) string { return string(chargestream.FoldID(id)) }
+
+// foldTariffKey leads all spellings of an id to one row.
+func foldTariffKey(m *engine.Message) {
+	if m.Topic == topics.Tariffs && m.HasKey {
+		m.Key = TariffKey(chargestream.TariffID(m.Key))
 	}
 }
 
@@ -105,7 +116,7 @@ func readTariff(m *engine.Message) (*chargestream.TariffHistory, error) {
 		return nil, oversized(m)
 	}
 	history, err := pricing.ParseHistory(m.Value)
-	if err == nil && string(history.TariffID) != m.Key {
+	if err == nil && TariffKey(history.TariffID) != TariffKey(chargestream.TariffID(m.Key)) {
 		err = errKey(m.Key, "tariff_id", string(history.TariffID))
 	}
 	return history, err

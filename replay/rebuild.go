@@ -104,14 +104,14 @@ func (r *run) readMerged(ctx context.Context, m *merge) error {
 	}
 }
 
-// feed gives a record to the processors. One without a key has that which its
-// value names. One that does not lie in the partition of its key was repartitioned by the live
-// processors: its copy is folded in its place.
+// feed gives a record to the processors, by the key that they fold it by. One that does not lie in
+// the partition of that key was repartitioned by the live processors: its copy is folded in its
+// place.
 func (r *run) feed(m engine.Message) error {
 	r.report.Records[m.Topic]++
 	r.cut.note(&m)
 	for _, p := range r.procs {
-		if p.Address != nil && m.Key == "" {
+		if p.Address != nil {
 			p.Address(&m)
 		}
 	}

@@ -124,8 +124,9 @@ func (v *Views) registryOf(id chargestream.StationID) (*tables.Registry, error) 
 // tariff looks up the history of a tariff.
 func (v *Views) tariff() why.Book {
 	return func(id chargestream.TariffID) (*tables.Tariff, error) {
-		row, err := read(v, v.tables.Tariffs, string(id), func(_ string, value []byte) (
-			*tables.Tariff, error) {
+		key := string(chargestream.FoldID(id))
+		row, err := read(v, v.tables.Tariffs, key, func(_ string, value []byte) (*tables.Tariff,
+			error) {
 			return tables.DecodeTariff(value)
 		})
 		if errors.Is(err, web.ErrNotFound) {

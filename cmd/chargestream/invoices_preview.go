@@ -151,7 +151,7 @@ func (b rowBook) Registry(id chargestream.StationID) (*tables.Registry, error) {
 
 // Tariff implements billing.Book.
 func (b rowBook) Tariff(id chargestream.TariffID) (*tables.Tariff, error) {
-	row := b[topics.TableTariffs][string(id)]
+	row := b[topics.TableTariffs][processors.TariffKey(id)]
 	if len(row) == 0 {
 		return nil, nil
 	}

@@ -95,7 +95,7 @@ func TestTariffsAndStations(t *testing.T) {
 	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "", "")
 	run(t, nil, "tariffs", "show", brokers).want(t, exitOK, "no tariff counts", "")
 	file := write(t, "ocpi.json", ocpi)
-	run(t, nil, "tariffs", "validate", file).want(t, exitOK, "all well: 1 records", "")
+	run(t, nil, "tariffs", "validate", file).want(t, exitOK, "all well: 1 record of tariffs\n", "")
 	run(t, nil, "tariffs", "put", file, brokers).want(t, exitOK, "keys: city-ac\n", "")
 	unfit := strings.Replace(ocpi, `"elements"`,
 		`"max_price":{"excl_vat":10,"incl_vat":11},"elements"`, 1)
@@ -119,6 +119,14 @@ func TestTariffsAndStations(t *testing.T) {
 		ocpi + `}]}`
 	run(t, nil, "tariffs", "put", only, brokers).
 		want(t, exitOK, "the version of city-ac from 2026-01-01T00:00:00Z is no longer in it", "")
+	run(t, nil, "tariffs", "put", strings.Replace(only, "city-ac", "City-AC", 1), brokers).
+		want(t, exitOK, "City-AC is the tariff that is known as city-ac", "")
+	run(t, nil, "tariffs", "show", "CITY-ac", brokers).want(t, exitOK, "City-AC  1 version,", "")
+	// Two OCPI tariffs of one id in a file are two versions; the id stays as it was first written.
+	two := strings.ReplaceAll(ocpi, "city-ac", "city-AC") + strings.Replace(strings.ReplaceAll(ocpi,
+		"city-ac", "CITY-ac"), "2026-01-01", "2026-02-01", 1)
+	run(t, nil, "tariffs", "put", two, brokers).want(t, exitOK, "keys: City-AC\n", "")
+	run(t, nil, "tariffs", "show", brokers).want(t, exitOK, "City-AC  3 versions", "")
 	run(t, nil, "tariffs", "show", "city", brokers).want(t, exitNotFound, "", `no tariff "city"`)
 	for text, why := range map[string]string{
 		strings.Replace(ocpi, "ENERGY", "WIND", 1):           "tariff_refused",

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chargestream"
+	"chargestream/documents"
 	"chargestream/topics"
 )
 
@@ -88,7 +89,8 @@ func (a *app) validateCommand(topic, noun, what string) *cobra.Command {
 				}
 				return a.printJSON(answer)
 			}
-			text := fmt.Sprintf("all well: %d records of %s are valid\n", len(objects), topic)
+			text := fmt.Sprintf("all well: %s of %s\n",
+				documents.Counted(len(objects), "record", "records"), topic)
 			for _, note := range notes {
 				text += "note: " + note + "\n"
 			}

@@ -13,7 +13,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream"
+	"chargestream/documents"
+	"chargestream/engine"
 	"chargestream/pricing"
+	"chargestream/processors"
 	"chargestream/tables"
 	"chargestream/topics"
 )
@@ -83,6 +86,10 @@ func (a *app) putTariffs(ctx context.Context, objects []object, validFrom string
 		objects[i].value = value
 		notes = append(notes, lostVersions(value, known)...)
 		notes = append(notes, tariffDoubts(value)...)
+		// The next object may be one more version of the same tariff.
+		if h, err := pricing.ParseHistory(value); err == nil {
+			known[processors.TariffKey(h.TariffID)] = h
+		}
 	}
 	if err := bad.err(len(objects)); err != nil {
 		return err
@@ -113,15 +120,24 @@ func tariffDoubts(value []byte) []string {
 	return notes
 }
 
-// lostVersions says which versions of a tariff are no longer in what is written.
+// lostVersions says which versions of a tariff are no longer in what is written, and that it is
+// written in another case than before.
 func lostVersions(value []byte, known map[string]*chargestream.TariffHistory) []string {
-	var now chargestream.TariffHistory
-	if json.Unmarshal(value, &now) != nil || known[string(now.TariffID)] == nil {
-		return nil // what cannot be read is refused
+	now, err := pricing.ParseHistory(value)
+	if err != nil {
+		return nil // it is refused
+	}
+	old := known[processors.TariffKey(now.TariffID)]
+	if old == nil {
+		return nil
 	}
 	var notes []string
-	for _, v := range known[string(now.TariffID)].Versions {
-		if !slices.ContainsFunc(now.Versions, func(o chargestream.TariffVersion) bool {
+	if old.TariffID != now.TariffID {
+		notes = append(notes, fmt.Sprintf("%s is the tariff that is known as %s: ids are "+
+			"compared without case", now.TariffID, old.TariffID))
+	}
+	for _, v := range old.Versions {
+		if !now.Bare && !slices.ContainsFunc(now.Versions, func(o chargestream.TariffVersion) bool {
 			return o.ValidFrom == v.ValidFrom
 		}) {
 			notes = append(notes, fmt.Sprintf("the version of %s from %s is no longer in it",
@@ -158,7 +174,8 @@ func wrapTariff(value []byte, validFrom string, known map[string]*chargestream.T
 			text, err)
 	}
 	history := chargestream.TariffHistory{TariffID: chargestream.TariffID(ocpi.ID)}
-	if old := known[ocpi.ID]; old != nil {
+	if old := known[processors.TariffKey(history.TariffID)]; old != nil {
+		history.TariffID = old.TariffID // as it was first written
 		history.Versions = slices.DeleteFunc(slices.Clone(old.Versions),
 			func(v chargestream.TariffVersion) bool { return v.ValidFrom == version.ValidFrom })
 	}
@@ -169,27 +186,34 @@ func wrapTariff(value []byte, validFrom string, known map[string]*chargestream.T
 	return json.Marshal(history)
 }
 
-// readTariffs reads the newest record of each tariff that can be read. Of an OCPI Tariff that was
-// written as it is, its versions are those of the table: it follows what was known before.
+// readTariffs reads the newest record of each tariff that can be read, by the key of its row. Of an
+// OCPI Tariff that was written as it is, its versions are those of the table: it follows what was
+// known before.
 func (a *app) readTariffs(ctx context.Context) (map[string]*chargestream.TariffHistory, error) {
-	table := topics.Table(topics.TableTariffs)
-	client, err := a.readingClient(ctx, topics.Tariffs, table)
+	client, err := a.readingClient(ctx, topics.Tariffs, topics.Table(topics.TableTariffs))
 	if err != nil {
 		return nil, err
 	}
 	defer client.Close()
-	known := map[string]*chargestream.TariffHistory{}
+	known, arrivals := map[string]*chargestream.TariffHistory{}, map[string]int64{}
 	bare := false
 	_, err = a.eachRecord(ctx, client, topics.Tariffs, nil, func(r *kgo.Record) error {
-		if len(r.Value) == 0 {
-			delete(known, string(r.Key))
-			return nil
+		key := processors.TariffKey(chargestream.TariffID(r.Key))
+		arrival := arrivalOf(r)
+		if arrival < arrivals[key] {
+			return nil // another spelling lies in another partition
 		}
-		if h, err := pricing.ParseHistory(r.Value); err == nil &&
-			string(h.TariffID) == string(r.Key) {
-			known[string(r.Key)] = h
+		h, err := pricing.ParseHistory(r.Value)
+		switch {
+		case len(r.Value) == 0:
+			delete(known, key)
+		case err != nil || processors.TariffKey(h.TariffID) != key:
+			return nil
+		default:
+			known[key] = h
 			bare = bare || h.Bare
 		}
+		arrivals[key] = arrival
 		return nil
 	})
 	if err != nil || !bare {
@@ -199,11 +223,11 @@ func (a *app) readTariffs(ctx context.Context) (map[string]*chargestream.TariffH
 	if err != nil {
 		return nil, err
 	}
-	for id, h := range known {
-		if !h.Bare || len(rows[id]) == 0 {
+	for key, h := range known {
+		if !h.Bare || len(rows[key]) == 0 {
 			continue
 		}
-		row, err := tables.DecodeTariff(rows[id])
+		row, err := tables.DecodeTariff(rows[key])
 		if err != nil {
 			return nil, err
 		}
@@ -212,6 +236,15 @@ func (a *app) readTariffs(ctx context.Context) (map[string]*chargestream.TariffH
 		}
 	}
 	return known, nil
+}
+
+// arrivalOf is when a record arrived, as the processors see it.
+func arrivalOf(r *kgo.Record) int64 {
+	headers := make([]engine.Header, len(r.Headers))
+	for i, h := range r.Headers {
+		headers[i] = engine.Header{Key: h.Key, Value: h.Value}
+	}
+	return engine.ArrivalOf(headers, r.Timestamp.UnixMilli())
 }
 
 func (a *app) showTariffsCommand() *cobra.Command {
@@ -234,9 +267,13 @@ chargestream tariffs show city-ac --brokers localhost:9092 -o json`,
 			if err != nil {
 				return err
 			}
-			if len(args) == 1 && known[args[0]] == nil {
+			for i, id := range args {
+				args[i] = processors.TariffKey(chargestream.TariffID(id))
+				if known[args[i]] != nil {
+					continue
+				}
 				return &exitError{code: exitNotFound,
-					what: fmt.Sprintf("no tariff %q counts", args[0]),
+					what: fmt.Sprintf("no tariff %q counts", id),
 					hint: "see \"chargestream tariffs show\", and \"chargestream dead-letters " +
 						"list --reason tariff_refused\" for those that were refused"}
 			}
@@ -265,8 +302,8 @@ func (a *app) showTariffs(known map[string]*chargestream.TariffHistory, ids []st
 		}
 		var text bytes.Buffer
 		last := h.Versions[len(h.Versions)-1]
-		fmt.Fprintf(&text, "%s  %d versions, the newest valid from %s\n", harmless(id),
-			len(h.Versions), last.ValidFrom)
+		fmt.Fprintf(&text, "%s  %s, the newest valid from %s\n", harmless(string(h.TariffID)),
+			documents.Counted(len(h.Versions), "version", "versions"), last.ValidFrom)
 		for i := 0; detail && i < len(h.Versions); i++ {
 			writeVersion(&text, &h.Versions[i])
 		}

@@ -183,7 +183,7 @@ func (r *whyReader) newest(ctx context.Context, table string, keys []string) (ma
 
 // tariff is a why.Book.
 func (r *whyReader) tariff(id chargestream.TariffID) (*tables.Tariff, error) {
-	row := r.tariffs[string(id)]
+	row := r.tariffs[processors.TariffKey(id)]
 	if len(row) == 0 {
 		return nil, nil
 	}

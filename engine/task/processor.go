@@ -31,8 +31,9 @@ type Processor struct {
 	Sources map[string][]string
 	// Outputs are the topics that may be emitted to.
 	Outputs []Output
-	// Address gives a record without a key the key that its value names, where it names one; nil
-	// for nothing. The record is then led to the partition of that key.
+	// Address sets the key by which a record is folded, where that is not the one that it came
+	// with: a record without a key may name it in its value, and one key may have several
+	// spellings. Nil for nothing. The record is then led to the partition of that key.
 	Address func(m *Message)
 	// Fold takes one record. An error ends the processor: what is only wrong with the record must
 	// be emitted as a dead letter instead.

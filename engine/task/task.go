@@ -126,7 +126,7 @@ func (t *Task) Weight() int { return t.weight }
 // called with the same record again after a Cut.
 func (t *Task) Process(m *Message) (done bool, err error) {
 	clock := m.Topic == t.p.Clock && t.p.Clock != ""
-	if !clock && (!m.HasKey || m.Key == "") && t.p.Address != nil {
+	if !clock && t.p.Address != nil {
 		t.p.Address(m)
 	}
 	if !clock && m.HasKey && PartitionOf(m.Key, t.partitions) != t.partition &&
