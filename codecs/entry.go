@@ -30,7 +30,7 @@ func PlainStation(value []byte) *chargestream.StationInfo {
 	l := jlexer.Lexer{Data: value}
 	e.UnmarshalEasyJSON(&l)
 	l.Consumed()
-	if l.Error() != nil || e.StationID == "" {
+	if l.Error() != nil || e.StationID == "" || mayRepeat(value) {
 		return nil
 	}
 	texts := []string{string(e.StationID), e.Name, string(e.SiteID), e.TimeZone, e.Region,

@@ -60,7 +60,7 @@ func decode(
 	l := jlexer.Lexer{Data: value}
 	w.UnmarshalEasyJSON(&l)
 	l.Consumed()
-	if l.Error() == nil && !w.respelled {
+	if l.Error() == nil && !w.respelled && !mayRepeat(value) {
 		if event, err := w.event(read); err == nil {
 			return event, nil
 		}

@@ -77,8 +77,8 @@ func (o *object) has(name string) bool {
 }
 
 // find is the value of a field, under any spelling of its names; nil where it is absent or null.
-// Two spellings with two values are a refusal, as it is not known which is meant. Of one spelling
-// that comes twice the last value counts.
+// Two values are a refusal, in two spellings or in one, as it is not known which is meant; the same
+// value twice is that value.
 func (o *object) find(names ...string) ([]byte, error) {
 	var found *objectField
 	for i := range o.fields {
@@ -90,11 +90,16 @@ func (o *object) find(names ...string) ([]byte, error) {
 		if string(f.raw) == "null" {
 			continue
 		}
-		if found != nil && found.name != f.name && !bytes.Equal(found.raw, f.raw) {
-			return nil, &Refusal{Field: o.path + names[0], Value: shown(f.raw),
+		if found != nil && !bytes.Equal(found.raw, f.raw) {
+			r := &Refusal{Field: o.path + names[0], Value: shown(f.raw),
 				Problem: fmt.Sprintf("in %s differs from %s in %s", Quoted(f.name),
 					shown(found.raw), Quoted(found.name)),
-				Expected: "one spelling is taken", Do: "send " + names[0] + " alone"}
+				Expected: "one value is taken", Do: "send " + names[0] + " alone"}
+			if found.name == f.name {
+				r.Problem = "comes behind " + shown(found.raw) + ", in the same field"
+				r.Do = "send " + names[0] + " once"
+			}
+			return nil, r
 		}
 		found = f
 	}

@@ -32,19 +32,45 @@ func DecodeStation(value []byte) (*chargestream.StationInfo, error) {
 
 // StationOf is the station_id of an event, in any of the ways that decoders take; empty for none.
 func StationOf(value []byte) string {
+	text := IDOf(value, "station_id")
+	if chargestream.CheckID(text) != nil {
+		return ""
+	}
+	return text
+}
+
+// IDOf is the first of some fields that is there, as an id, in any of the ways that decoders take;
+// empty where none can be read.
+func IDOf(value []byte, names ...string) string {
 	o, err := parseObject(value, "")
 	if err != nil {
 		return ""
 	}
-	raw, err := o.find("station_id")
-	if err != nil || raw == nil {
-		return ""
+	for _, name := range names {
+		raw, err := o.find(name)
+		if err != nil || raw == nil {
+			continue
+		}
+		if text, err := readText(name, raw, false); err == nil {
+			return text
+		}
 	}
-	text, err := readText("station_id", raw, false)
-	if err != nil || chargestream.CheckID(text) != nil {
-		return ""
+	return ""
+}
+
+// Named are those of some names that a field of an object has, in any spelling, and is not null.
+func Named(value []byte, names ...string) map[string]bool {
+	o, err := parseObject(value, "")
+	if err != nil {
+		return nil
 	}
-	return text
+	named := map[string]bool{}
+	for _, name := range names {
+		if o.has(name) {
+			named[name] = true
+		}
+	}
+	return named
 }
 
 // stationHints say what to do about fields that others have for ours.

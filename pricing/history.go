@@ -75,6 +75,10 @@ const bareFrom = chargestream.Millis(946684800000) // 2000-01-01
 func bareTariff(value []byte) (*chargestream.TariffHistory, error) {
 	value = bytes.TrimSpace(bytes.TrimPrefix(value, []byte("\ufeff")))
 	root, err := readTree(value)
+	if named := codecs.Named(value, "elements", "versions"); err != nil && named["elements"] &&
+		!named["versions"] {
+		return nil, err
+	}
 	if err != nil || root.kind != kindObject || root.field("elements") == nil {
 		return nil, nil // what is wrong is told by who reads it as a history
 	}

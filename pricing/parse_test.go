@@ -37,7 +37,7 @@ func TestParseRefuses(t *testing.T) {
 		{"name in another case", tariffIn("EUR", `"Min_Price":{"excl_vat":1},`, element("", one)),
 			"Min_Price: is not known"},
 		{"told twice", tariffIn("EUR", `"currency":"SEK",`, element("", one)),
-			"currency: told twice"},
+			"currency: is there twice"},
 		{"with tax", tariffIn("EUR", `"tax_included":"YES",`, element("", one)), "tax_included"},
 		{"no elements", `{"currency":"EUR","elements":[]}`, "elements: there are none"},
 		{"elements null", `{"currency":"EUR","elements":null}`, "elements: there are none"},

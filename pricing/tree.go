@@ -106,7 +106,7 @@ func (n *node) readObject(d *json.Decoder, depth int) error {
 			path = n.path + "." + name
 		}
 		if slices.Contains(n.names, name) {
-			return refuse(path, "told twice")
+			return refuse(path, "is there twice: one value is taken; take one of them out")
 		}
 		member, err := readNode(d, path, depth+1)
 		if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream"
+	"chargestream/codecs"
 	"chargestream/documents"
 	"chargestream/tables"
 	"chargestream/topics"
@@ -219,34 +219,29 @@ func (a *app) printSent(answer *sendAnswer) error {
 
 // topicOf is the topic whose records have such fields; empty where it cannot be told.
 func topicOf(value []byte) string {
-	fields := map[string]json.RawMessage{}
-	if json.Unmarshal(value, &fields) != nil {
-		return ""
-	}
-	has := func(names ...string) bool {
-		return slices.ContainsFunc(names, func(name string) bool {
-			_, ok := fields[name]
-			return ok
-		})
-	}
-	switch {
-	case has("decision_id", "action"):
-		return topics.BillingDecisions
-	case has("event", "start_time", "end_time"):
-		return topics.ChargingSessions
-	case has("versions", "elements"):
-		return topics.Tariffs
-	case has("status"):
-		return topics.StationStatus
-	case has("energy_wh", "power_w", "current_a", "voltage_v", "soc_percent", "signed_data"):
-		return topics.MeterValues
-	case has("timestamp"):
-		if has("connector_id", "session_id") {
-			return topics.MeterValues
+	for _, t := range []struct {
+		topic  string
+		fields []string // one of which its records have, and none of those further down
+	}{
+		{topics.BillingDecisions, []string{"decision_id", "action"}},
+		{topics.ChargingSessions, []string{"event", "start_time", "end_time"}},
+		{topics.Tariffs, []string{"versions", "elements"}},
+		{topics.StationStatus, []string{"status"}},
+		{topics.MeterValues, []string{"energy_wh", "power_w", "current_a", "voltage_v",
+			"soc_percent", "signed_data"}},
+	} {
+		if len(codecs.Named(value, t.fields...)) > 0 {
+			return t.topic
 		}
+	}
+	has := codecs.Named(value, "timestamp", "connector_id", "session_id", "station_id", "evses")
+	switch {
+	case has["timestamp"] && (has["connector_id"] || has["session_id"]):
+		return topics.MeterValues
+	case has["timestamp"]:
 		return topics.Heartbeats
-	case has("station_id") && has("tariff_id", "connectors", "site_id", "time_zone", "name", "lat",
-		"lon", "region", "max_power_w", "calibrated"):
+	case has["evses"], has["station_id"] && len(codecs.Named(value, "tariff_id", "connectors",
+		"site_id", "time_zone", "name", "lat", "lon", "region", "max_power_w", "calibrated")) > 0:
 		return topics.Stations
 	}
 	return ""

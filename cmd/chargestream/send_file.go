@@ -174,22 +174,12 @@ func keyOf(topic string, value []byte) []byte {
 			return []byte(station)
 		}
 	}
-	fields := map[string]json.RawMessage{}
-	if json.Unmarshal(value, &fields) != nil {
-		return nil
-	}
-	names := []string{"station_id", "stationId", "id"}
+	names := []string{"station_id", "id"}
 	if topic == topics.Tariffs {
-		names = []string{"tariff_id", "tariffId", "id"}
+		names = []string{"tariff_id", "id"}
 	}
-	for _, name := range names {
-		if raw, ok := fields[name]; ok {
-			var text string
-			if json.Unmarshal(raw, &text) == nil {
-				return []byte(text)
-			}
-			return raw // a number
-		}
+	if id := codecs.IDOf(value, names...); id != "" {
+		return []byte(id)
 	}
 	return nil
 }

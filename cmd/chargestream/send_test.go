@@ -48,6 +48,9 @@ func TestSend(t *testing.T) {
 			t.Fatalf("%s has %v of a file that was refused", topic, texts(records))
 		}
 	}
+	run(t, nil, "send", `{"stationId":17,"SessionID":4,"startTime":1772452800,`+
+		`"endTime":1772456400}`, "--dry-run", "--arrival", "2026-03-02T13:00:00Z").
+		want(t, exitOK, "would write 1 record to charging-sessions\nkeys: 17\n", "")
 	for name, text := range map[string]string{"lines": strings.Join(good, "\n"),
 		"list": "\ufeff[\n" + strings.Join(good, ",\n") + "]"} {
 		got := run(t, nil, "send", write(t, name, text), brokers, "-o", "json")
