@@ -110,7 +110,7 @@ func (t *tally) add(f *fact) {
 	if f.start.UserID == "" {
 		t.sum.WithoutUser++
 	} else {
-		t.users[f.start.UserID] = true
+		t.users[chargestream.FoldID(f.start.UserID)] = true
 	}
 	line := Line{Line: f.line, StationID: f.start.StationID, SessionID: f.start.SessionID,
 		Start: from, took: to - from, EnergyWh: f.wattHours(t)}

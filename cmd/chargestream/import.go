@@ -98,8 +98,8 @@ chargestream import sessions.csv --map map.yaml --brokers localhost:9092 --shuff
 	flags.StringVar(&f.tariffs, "tariffs", "", "JSON `file` of tariffs to produce as well")
 	flags.BoolVar(&f.stationsOnly, "stations-only", false,
 		"produce registry and tariffs, no events")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be produced, what the file holds "+
-		"and what looks wrong with it; needs no broker")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "show what the file holds, what looks wrong with "+
+		"it and what would be produced; needs no broker")
 	flags.BoolVar(&f.guess, "guess", false, "print a map for the file, to be looked at and "+
 		"edited; needs no broker")
 	flags.BoolVar(&f.skipBad, "skip-bad", false, "leave out rows that cannot be read; else they "+
@@ -125,7 +125,10 @@ func (a *app) runImport(ctx context.Context, path string, f *importFlags) error 
 				b.answer.Produced[r.Topic]++
 			}
 		}
-		return a.printJSON(b.answer)
+		if err := a.printDryRun(&b.answer); err != nil {
+			return err
+		}
+		return f.badRows(path, b.answer.Sessions, b.answer.Skipped)
 	}
 	client, err := a.kafkaClient(ctx)
 	if err != nil {
@@ -276,12 +279,20 @@ func (a *app) readSessions(path string, f *importFlags) (sessions *ingest.Sessio
 			return nil, err
 		}
 	}
-	if sessions.BadRows > 0 && !f.skipBad {
-		return nil, &exitError{code: exitInvalid, what: fmt.Sprintf("%s: %d of %d rows cannot be "+
-			"read, nothing was produced", path, sessions.BadRows, sessions.Rows+sessions.BadRows),
-			hint: "mend them, or leave them out with --skip-bad"}
+	if !f.dryRun { // that shows what could be read first
+		err = f.badRows(path, sessions.Rows, sessions.BadRows)
 	}
-	return sessions, nil
+	return sessions, err
+}
+
+// badRows is the error of a file with rows that cannot be read; nil without.
+func (f *importFlags) badRows(path string, rows, bad int) error {
+	if bad == 0 || f.skipBad {
+		return nil
+	}
+	return &exitError{code: exitInvalid, what: fmt.Sprintf("%s: %d of %d rows cannot be "+
+		"read, nothing was produced", path, bad, rows+bad),
+		hint: "mend them, or leave them out with --skip-bad"}
 }
 
 // firstOf shows the first records of each topic.

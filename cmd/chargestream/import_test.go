@@ -93,7 +93,8 @@ func texts(records []*kgo.Record) []string {
 func TestImportDryRun(t *testing.T) {
 	columns, file := write(t, "map.yaml", smallMap), write(t, "s.csv", smallFile)
 	tariffs := write(t, "tariffs.json", smallTariffs)
-	got := run(t, nil, "import", file, "--map", columns, "--tariffs", tariffs, "--dry-run")
+	got := run(t, nil, "import", file, "--map", columns, "--tariffs", tariffs, "--dry-run",
+		"-o", "json")
 	got.want(t, exitOK, "", "")
 	answer := answerOf(t, got)
 	first, summary := answer.First, answer.Summary
@@ -113,9 +114,44 @@ func TestImportDryRun(t *testing.T) {
 		t.Errorf("first records %+v", first)
 	}
 	only := answerOf(t,
-		run(t, nil, "import", file, "--map", columns, "--stations-only", "--dry-run"))
+		run(t, nil, "import", file, "--map", columns, "--stations-only", "--dry-run", "-o", "json"))
 	if diff := cmp.Diff(map[string]int{topics.Stations: 2}, only.Produced); diff != "" {
 		t.Errorf("stations only (-want +got):\n%s", diff)
+	}
+}
+
+// TestImportDryRunToRead: a person sees the same, fitted to the terminal, the warnings last.
+func TestImportDryRunToRead(t *testing.T) {
+	columns, file := write(t, "map.yaml", smallMap), write(t, "s.csv", smallFile+"c,S1\n")
+	tariffs := write(t, "tariffs.json", smallTariffs)
+	args := []string{"import", file, "--map", columns, "--tariffs", tariffs, "--dry-run"}
+	got := run(t, map[string]string{"COLUMNS": "60"}, args...)
+	got.want(t, exitInvalid, `sessions  2, 1 of them with an end; nothing is written
+bad rows  1, which cannot be read and are in nothing else here
+times     2024-01-01T09:00:00Z to 2024-01-01T10:00:00Z
+energy    1.500 kWh, 0.000 kWh of it in sessions without an end
+users     2
+stations  2, with 2 connectors
+records   3 to charging-sessions, 2 to stations, 1 to tariffs
+
+longest
+LINE  SESSION  STATION  START                 DURATION  ENERGY
+2     a        S1       2024-01-01T09:00:00Z  1:00:00   1.500 kWh
+
+largest
+`, "1 of 3 rows cannot be read, nothing was produced")
+	if !strings.HasSuffix(got.stdout, "\nwarnings\n  - sessions without energy, or with zero: 1, "+
+		"the first in line 3\n  - sessions without an end: 1; they are billed only when one is "+
+		"sent\n") || !strings.Contains(got.stdout, "FIRST RECORD\n") {
+		t.Errorf("%s", got.stdout)
+	}
+	for _, line := range strings.Split(got.stdout, "\n") {
+		if strings.Contains(line, "{") && len([]rune(line)) > 60 {
+			t.Errorf("%q is wider than the terminal", line)
+		}
+	}
+	if got := run(t, nil, append(args, "--skip-bad")...); got.code != exitOK {
+		t.Errorf("with --skip-bad: %+v", got)
 	}
 }
 
@@ -149,7 +185,7 @@ func TestImportRefuses(t *testing.T) {
 				want(t, tc.code, "", tc.stderr)
 		})
 	}
-	skipped := run(t, nil, "import", bad, "--map", columns, "--skip-bad", "--dry-run")
+	skipped := run(t, nil, "import", bad, "--map", columns, "--skip-bad", "--dry-run", "-o", "json")
 	if answer := answerOf(t, skipped); skipped.code != exitOK || answer.Skipped != 2 ||
 		answer.Sessions != 2 {
 		t.Errorf("exit code %d, %+v", skipped.code, answer)
@@ -249,7 +285,7 @@ func TestImportOfTheExample(t *testing.T) {
 	dir := filepath.Join("..", "..", "examples")
 	file := filepath.Join(dir, "depot.csv")
 	got := run(t, nil, "import", file, "--map", filepath.Join(dir, "depot.yaml"), "--tariffs",
-		filepath.Join(dir, "depot-tariffs.json"), "--dry-run")
+		filepath.Join(dir, "depot-tariffs.json"), "--dry-run", "-o", "json")
 	got.want(t, exitOK, "", "")
 	answer := answerOf(t, got)
 	if answer.Sessions != 24 || answer.Ends != 24 || answer.Summary.EnergyWh != 329118 ||
@@ -259,7 +295,7 @@ func TestImportOfTheExample(t *testing.T) {
 	guess := run(t, nil, "import", "--guess", file)
 	guess.want(t, exitOK, "# 24 of 24 rows can be read", "")
 	columns := write(t, "guess.yaml", guess.stdout)
-	again := run(t, nil, "import", file, "--map", columns, "--dry-run")
+	again := run(t, nil, "import", file, "--map", columns, "--dry-run", "-o", "json")
 	if answer := answerOf(t, again); answer.Summary.EnergyWh != 329118 {
 		t.Errorf("by the guess %+v", answer.Summary)
 	}
@@ -272,7 +308,7 @@ func TestImportTellsRepeatedIDs(t *testing.T) {
 	file := write(t, "s.csv", smallFile+
 		"a,S1,u1,2024-01-01T09:00:00Z,2024-01-01T10:00:00Z,1.5,2024-01-01T09:00:01Z\n"+
 		"a,S1,u1,2024-01-01T11:00:00Z,,,2024-01-01T11:00:01Z\n")
-	got := run(t, nil, "import", file, "--map", columns, "--dry-run")
+	got := run(t, nil, "import", file, "--map", columns, "--dry-run", "-o", "json")
 	for _, want := range []string{
 		`s.csv:4: session_id "a" of station "S1" was in line 2 before, with the same values`,
 		`s.csv:5: session_id "a" of station "S1" was in line 2 before, with other values`} {
