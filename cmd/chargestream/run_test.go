@@ -47,19 +47,30 @@ func (r result) want(t *testing.T, code int, stdout, stderr string) {
 	}
 }
 
-// broker starts a broker for one test and returns the flag that names it.
+// shared is the broker of all tests that leave nothing behind but topics and groups: a real Kafka
+// takes seconds to start.
+var shared kafkatest.Shared
+
+func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
+
+// broker is a broker without a topic or a group, and the flag that names it. The tests of this
+// package run one after the other.
 func broker(t *testing.T) (kafkatest.Broker, string) {
 	t.Helper()
-	b, err := kafkatest.Launch(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return b, "--brokers=" + strings.Join(b.Addrs(), ",")
+	b := shared.Broker(t)
+	kafkatest.MustClear(t, b)
+	return b, brokersFlag(b)
+}
+
+// ownBroker is broker for a test that leaves open transactions behind.
+func ownBroker(t *testing.T) (kafkatest.Broker, string) {
+	t.Helper()
+	b := kafkatest.Start(t)
+	return b, brokersFlag(b)
+}
+
+func brokersFlag(b kafkatest.Broker) string {
+	return "--brokers=" + strings.Join(b.Addrs(), ",")
 }
 
 // write writes a file of the test and returns its path.

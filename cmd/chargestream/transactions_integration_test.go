@@ -12,7 +12,7 @@ import (
 // TestTransactionsThatHang: those of the processors are ended, that of another application stays
 // and is named.
 func TestTransactionsThatHang(t *testing.T) {
-	b, brokers := broker(t)
+	b, brokers := ownBroker(t)
 	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "done", "")
 	for _, h := range []kafkatest.Hang{
 		{ID: "stations-gone", Topic: topics.Invoices, Ended: 0, Open: 1, Key: "k", Commit: true},

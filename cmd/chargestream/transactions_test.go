@@ -25,7 +25,7 @@ func TestTransactionsFlags(t *testing.T) {
 
 // TestTransactionsThatAreAlive are shown and left: nothing hangs.
 func TestTransactionsThatAreAlive(t *testing.T) {
-	b, brokers := broker(t)
+	b, brokers := ownBroker(t)
 	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "done", "")
 	run(t, nil, "transactions", "list", brokers).want(t, exitOK, "no transaction is open", "")
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addrs()...), kgo.TransactionalID("stations-a"))

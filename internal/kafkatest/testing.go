@@ -124,6 +124,16 @@ func MustTopics(t testing.TB, b Broker, topics ...Topic) {
 	}
 }
 
+// MustClear deletes all groups and topics of a broker that tests share one after the other.
+func MustClear(t testing.TB, b Broker) {
+	t.Helper()
+	ctx, cancel := limited(t)
+	defer cancel()
+	if err := Clear(ctx, b.Addrs()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // MustProduce is Produce for tests.
 func MustProduce(t testing.TB, b Broker, records ...*kgo.Record) {
 	t.Helper()

@@ -69,6 +69,51 @@ func freshTopics(ctx context.Context, addrs []string, topics []Topic) error {
 	})
 }
 
+// Clear deletes all groups and topics but Kafka's own, so that the next test finds nothing.
+func Clear(ctx context.Context, addrs []string) error {
+	return withAdmin(addrs, func(adm *kadm.Client) error {
+		if err := deleteGroups(ctx, adm); err != nil {
+			return err
+		}
+		meta, err := adm.ListTopics(ctx) // without Kafka's own
+		if err != nil {
+			return fmt.Errorf("list topics: %w", err)
+		}
+		if len(meta) == 0 {
+			return nil
+		}
+		return deleteTopics(ctx, adm, meta.Names())
+	})
+}
+
+// deleteGroups deletes every group, and waits for members that are on their way out.
+func deleteGroups(ctx context.Context, adm *kadm.Client) error {
+	tick := time.NewTicker(topicPoll)
+	defer tick.Stop()
+	for {
+		groups, err := adm.ListGroups(ctx)
+		if err != nil {
+			return fmt.Errorf("list groups: %w", err)
+		}
+		if len(groups) == 0 {
+			return nil
+		}
+		deleted, err := adm.DeleteGroups(ctx, groups.Groups()...)
+		if err == nil {
+			err = deleted.Error()
+		}
+		if err != nil && !errors.Is(err, kerr.NonEmptyGroup) &&
+			!errors.Is(err, kerr.GroupIDNotFound) {
+			return fmt.Errorf("delete groups: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("delete groups %v: %w", groups.Groups(), ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
 // deleteGroupsOf deletes the groups that have committed an offset on one of the topics.
 func deleteGroupsOf(ctx context.Context, adm *kadm.Client, topics []string) error {
 	groups, err := adm.ListGroups(ctx)
