@@ -51,14 +51,19 @@ func (v *Views) Session(
 	if last == nil {
 		return nil, missing
 	}
-	stations = slices.DeleteFunc(stations, func(s chargestream.StationID) bool {
-		return s == last.StationID
-	})
-	slices.Sort(stations)
-	if stations = stations[:min(len(stations), alsoAtMax)]; len(stations) > 0 {
-		last.AlsoAtStations = stations
-	}
+	last.AlsoAtStations = others(stations, last.StationID)
 	return last, nil
+}
+
+// others are the stations besides one, alsoAtMax at most; nil for none.
+func others(stations []chargestream.StationID,
+	but chargestream.StationID) []chargestream.StationID {
+	stations = slices.DeleteFunc(stations, func(s chargestream.StationID) bool { return s == but })
+	slices.Sort(stations)
+	if len(stations) == 0 {
+		return nil
+	}
+	return stations[:min(len(stations), alsoAtMax)]
 }
 
 // sessionKeys are the keys of the rows of all sessions with an id, whatever their stations.

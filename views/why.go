@@ -31,9 +31,8 @@ func (v *Views) WhySession(
 	if err != nil && !errors.Is(err, web.ErrNotFound) {
 		return nil, err
 	}
-	var also []chargestream.StationID
 	if state != nil {
-		f.Station, also = state.StationID, state.AlsoAtStations
+		f.Station = state.StationID
 		key := engine.RowKey(string(f.Station), string(id))
 		f.Row, err = read(v, t.Sessions, key, func(_ string, value []byte) (*tables.Session,
 			error) {
@@ -59,7 +58,11 @@ func (v *Views) WhySession(
 		return nil, web.ErrNotFound
 	}
 	w, err := why.Session(f)
-	w.AlsoAtStations = also
+	var stations []chargestream.StationID
+	for _, key := range v.indexes.sessionKeys(id) {
+		stations = append(stations, stationOf(key))
+	}
+	w.AlsoAtStations = others(stations, f.Station)
 	return &w, err
 }
 

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"chargestream"
 	"chargestream/billing"
 	"chargestream/documents"
@@ -73,9 +71,13 @@ func (a *app) preview(ctx context.Context, live *chargestream.Invoice,
 		topics.TableSessions: func(k string) bool { return k == key },
 		topics.TableHours:    func(k string) bool { return strings.HasPrefix(k, prefix) },
 		topics.TableRegistry: func(k string) bool { return k == string(live.StationID) },
-		topics.TableTariffs:  func(string) bool { return true },
+		topics.TableTariffs:  allKeys,
 	} {
-		if rows[name], err = a.newestRows(ctx, client, name, keep); err != nil {
+		station := string(live.StationID)
+		if name == topics.TableTariffs {
+			station = ""
+		}
+		if rows[name], err = a.newestRows(ctx, client, name, station, keep); err != nil {
 			return nil, err
 		}
 	}
@@ -103,19 +105,6 @@ func (a *app) preview(ctx context.Context, live *chargestream.Invoice,
 		c.Doubts = append(c.Doubts, documents.HoldText(h))
 	}
 	return c, nil
-}
-
-// newestRows are the newest rows of a table by key; a deleted one is empty.
-func (a *app) newestRows(ctx context.Context, client *kgo.Client, table string,
-	keep func(key string) bool) (map[string][]byte, error) {
-	rows := map[string][]byte{}
-	_, err := a.eachRecord(ctx, client, topics.Table(table), nil, func(r *kgo.Record) error {
-		if key := string(r.Key); !engine.Reserved(key) && keep(key) {
-			rows[key] = r.Value
-		}
-		return nil
-	})
-	return rows, err
 }
 
 // hoursOf looks up the hours of a station.

@@ -140,8 +140,7 @@ func (a *app) stationZones(ctx context.Context) func(chargestream.StationID) (*t
 				return nil, err
 			}
 			defer client.Close()
-			rows, err = a.newestRows(ctx, client, topics.TableRegistry,
-				func(string) bool { return true })
+			rows, err = a.newestRows(ctx, client, topics.TableRegistry, "", allKeys)
 			if err != nil {
 				return nil, err
 			}

@@ -219,7 +219,7 @@ func (a *app) readTariffs(ctx context.Context) (map[string]*chargestream.TariffH
 	if err != nil || !bare {
 		return known, err
 	}
-	rows, err := a.newestRows(ctx, client, topics.TableTariffs, func(string) bool { return true })
+	rows, err := a.newestRows(ctx, client, topics.TableTariffs, "", allKeys)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 )
 
 func (a *app) whyCommand() *cobra.Command {
-	var station string
+	var station, url string
 	cmd := &cobra.Command{
 		Use:   "why SESSION|STATION",
 		Short: "Say why a session is billed as it is, or not at all",
@@ -27,8 +28,11 @@ func (a *app) whyCommand() *cobra.Command {
 			"when its bill is due, which tariff bills it and why, and what holds it; of a " +
 			"station what was received, its dead letters, its tariff, and which bills are held. " +
 			"An id that is both is taken as a session; --station chooses among stations that " +
-			"use the same session id, and alone it asks about the station.",
+			"use the same session id, and alone it asks about the station. With --url a running " +
+			"serve is asked, which answers at once; without it the tables are read, those of a " +
+			"session that --station does not place as a whole.",
 		Example: `chargestream why s-1 --brokers localhost:9092
+chargestream why s-1 --url http://127.0.0.1:8080
 chargestream why s-1 --station FR*LYO*E0001 --brokers localhost:9092
 chargestream why --station FR*LYO*E0001 --brokers localhost:9092 -o json`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -42,12 +46,17 @@ chargestream why --station FR*LYO*E0001 --brokers localhost:9092 -o json`,
 			if len(args) == 1 {
 				session = args[0]
 			}
+			if url != "" {
+				return a.whyByURL(cmd.Context(), url, session, chargestream.StationID(station))
+			}
 			return a.why(cmd.Context(), session, chargestream.StationID(station))
 		},
 	}
 	a.kafkaFlags(cmd)
 	cmd.Flags().StringVar(&station, "station", "", "the session of this station `id`; without "+
 		"a session, the station itself")
+	cmd.Flags().StringVar(&url, "url", "", "the `address` of a running serve or demo that is "+
+		"asked instead of Kafka, such as http://127.0.0.1:8080")
 	return cmd
 }
 
@@ -132,12 +141,46 @@ func notKnown(id string, station chargestream.StationID) error {
 	return &exitError{code: exitNotFound, what: what, hint: hint}
 }
 
-// read reads the topics that are read whole.
+// read reads what is not in one place: the rows of the session, in the partition of the station
+// where it is named, its documents, all tariffs, and the dead letters.
 func (r *whyReader) read(ctx context.Context) error {
-	_, err := r.a.eachRecord(ctx, r.client, topics.Table(topics.TableSessions), nil,
+	if err := r.readSessions(ctx); err != nil {
+		return err
+	}
+	ids := []string{r.id, string(r.station)}
+	h, err := r.a.readInvoicesNaming(ctx, ids, func(v *chargestream.Invoice) bool {
+		return string(v.SessionID) == r.id || string(v.StationID) == r.id ||
+			v.StationID == r.station
+	})
+	if err != nil {
+		return err
+	}
+	r.a.warn(h)
+	r.bills = h.documents
+	r.tariffs, err = r.a.newestRows(ctx, r.client, topics.TableTariffs, "", allKeys)
+	if err != nil {
+		return err
+	}
+	_, err = r.a.eachLetter(ctx, r.client, nil, func(record *kgo.Record) error {
+		r.letters = append(r.letters, deadLetterOf(record))
+		return nil
+	})
+	return err
+}
+
+// readSessions reads the rows of the id as a session.
+func (r *whyReader) readSessions(ctx context.Context) error {
+	if r.id == "" {
+		return nil
+	}
+	return r.a.eachOf(ctx, r.client, topics.Table(topics.TableSessions), string(r.station),
 		func(record *kgo.Record) error {
+			if !bytes.HasSuffix(record.Key, []byte("/"+r.id)) ||
+				engine.Reserved(string(record.Key)) {
+				return nil
+			}
 			station, id, ok := processors.ParseSessionKey(string(record.Key))
-			if !ok || string(id) != r.id || engine.Reserved(string(record.Key)) {
+			if !ok || string(id) != r.id {
 				return nil
 			}
 			delete(r.sessions, station)
@@ -151,34 +194,15 @@ func (r *whyReader) read(ctx context.Context) error {
 			r.sessions[station] = row
 			return nil
 		})
-	if err != nil {
-		return err
-	}
-	h, err := r.a.readInvoices(ctx, func(v *chargestream.Invoice) bool {
-		return string(v.SessionID) == r.id || string(v.StationID) == r.id ||
-			v.StationID == r.station
-	})
-	if err != nil {
-		return err
-	}
-	r.a.warn(h)
-	r.bills = h.documents
-	if r.tariffs, err = r.newest(ctx, topics.TableTariffs, nil); err != nil {
-		return err
-	}
-	_, err = r.a.eachLetter(ctx, r.client, nil, func(record *kgo.Record) error {
-		r.letters = append(r.letters, deadLetterOf(record))
-		return nil
-	})
-	return err
 }
 
-// newest are the newest rows of a table, of all keys or of those given.
-func (r *whyReader) newest(ctx context.Context, table string, keys []string) (map[string][]byte,
+// newest is the newest row of a key, in a table whose keys are stations; empty for none.
+func (r *whyReader) newest(ctx context.Context, table string, id chargestream.StationID) ([]byte,
 	error) {
-	return r.a.newestRows(ctx, r.client, table, func(key string) bool {
-		return keys == nil || slices.Contains(keys, key)
+	rows, err := r.a.newestRows(ctx, r.client, table, string(id), func(key string) bool {
+		return key == string(id)
 	})
+	return rows[string(id)], err
 }
 
 // tariff is a why.Book.
@@ -192,11 +216,11 @@ func (r *whyReader) tariff(id chargestream.TariffID) (*tables.Tariff, error) {
 
 func (r *whyReader) registry(ctx context.Context, id chargestream.StationID) (*tables.Registry,
 	error) {
-	rows, err := r.newest(ctx, topics.TableRegistry, []string{string(id)})
-	if err != nil || len(rows[string(id)]) == 0 {
+	row, err := r.newest(ctx, topics.TableRegistry, id)
+	if err != nil || len(row) == 0 {
 		return nil, err
 	}
-	return tables.DecodeRegistry(rows[string(id)])
+	return tables.DecodeRegistry(row)
 }
 
 // session is the answer about the session of the id; nil where nothing came of one.
@@ -259,11 +283,11 @@ func (r *whyReader) about(ctx context.Context, id chargestream.StationID) (
 			f.Documents = append(f.Documents, r.bills[i])
 		}
 	}
-	rows, err := r.newest(ctx, topics.TableStations, []string{string(id)})
+	row, err := r.newest(ctx, topics.TableStations, id)
 	if err != nil {
 		return nil, err
 	}
-	if row := rows[string(id)]; len(row) > 0 {
+	if len(row) > 0 {
 		if f.Row, err = tables.DecodeStation(id, row); err != nil {
 			return nil, err
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"chargestream"
 	"chargestream/internal/kafkatest"
 	"chargestream/topics"
@@ -50,6 +52,7 @@ func doubts(t *testing.T) string {
 
 func TestWhy(t *testing.T) {
 	brokers := doubts(t)
+	url := "--url=" + serving(t, brokers, "--http", "127.0.0.1:0")
 	for args, texts := range map[string][]string{
 		"s-1": {"session   s-1 at station st-1, connector 1, user card-7, settled\n",
 			"is held for no_tariff\n", "register 1.000 kWh, arrived 20", "  end  ",
@@ -73,7 +76,21 @@ func TestWhy(t *testing.T) {
 		for _, text := range texts {
 			got.want(t, exitOK, text, "")
 		}
+		// A running serve has the same answer.
+		asked := run(t, nil, append([]string{"why", url}, strings.Fields(args)...)...)
+		if diff := cmp.Diff(got, asked, cmp.AllowUnexported(result{})); diff != "" {
+			t.Errorf("%s by --url (-want +got):\n%s", args, diff)
+		}
 	}
+	for args, want := range map[string]string{"s": `a session or station "s"`,
+		"s-1 --station st-2": `a session "s-1" at the station "st-2"`} {
+		run(t, nil, append([]string{"why", url}, strings.Fields(args)...)...).
+			want(t, exitNotFound, "", want)
+	}
+	run(t, nil, "why", "s-1", "--url", "localhost").want(t, exitUsage, "", "no address of a server")
+	run(t, nil, "why", "s-1", "--url", "http://127.0.0.1:1").
+		want(t, exitUnreachable, "", "no API answers at 127.0.0.1:1")
+	run(t, nil, "why", "s-1", url+"/elsewhere").want(t, exitRuntime, "", "404")
 	got := run(t, nil, "why", "s-1", brokers, "-o", "json")
 	var w chargestream.SessionWhy
 	if err := json.Unmarshal([]byte(got.stdout), &w); err != nil || len(w.Received) != 2 ||

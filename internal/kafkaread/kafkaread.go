@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,6 +28,8 @@ type Reader struct {
 	Client *kgo.Client // made with Options, and of no consumer group
 	// Timeout is how long Kafka may take to answer.
 	Timeout time.Duration
+	// Part chooses the one partition of a topic, of how many, that Each reads; nil for all.
+	Part func(partitions int32) int32
 }
 
 // Error is an error of a request to Kafka.
@@ -49,6 +52,10 @@ func (r *Reader) Each(ctx context.Context, topic string, from map[int32]int64,
 	at, end, err := r.Bounds(ctx, topic, from)
 	if err != nil {
 		return nil, err
+	}
+	if r.Part != nil {
+		only := r.Part(int32(len(end)))
+		maps.DeleteFunc(end, func(p int32, _ int64) bool { return p != only })
 	}
 	open := map[int32]kgo.Offset{}
 	for partition := range end {

@@ -85,6 +85,39 @@ func TestEachEndsBehindMarkers(t *testing.T) {
 	}
 }
 
+// TestEachOfOnePart reads the records of one partition and no other.
+func TestEachOfOnePart(t *testing.T) {
+	b := kafkatest.Start(t)
+	kafkatest.MustTopics(t, b, kafkatest.Topic{Name: "numbers", Partitions: 3})
+	want := map[int32][]string{}
+	for i := range 30 {
+		key := strconv.Itoa(i)
+		kafkatest.MustProduce(t, b, &kgo.Record{Topic: "numbers", Key: []byte(key)})
+	}
+	for _, r := range kafkatest.MustReadAll(t, b, "numbers", true) {
+		want[r.Partition] = append(want[r.Partition], string(r.Key))
+	}
+	r := reader(t, b)
+	for p := range int32(3) {
+		r.Part = func(n int32) int32 {
+			if n != 3 {
+				t.Errorf("%d partitions", n)
+			}
+			return p
+		}
+		var got []string
+		if _, err := r.Each(t.Context(), "numbers", nil, func(r *kgo.Record) error {
+			got = append(got, string(r.Key))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want[p], got); diff != "" || len(got) == 0 {
+			t.Errorf("partition %d (-want +got):\n%s", p, diff)
+		}
+	}
+}
+
 func TestEachReturnsTheErrorOfVisit(t *testing.T) {
 	b := kafkatest.Start(t)
 	kafkatest.MustTopics(t, b, kafkatest.Topic{Name: "numbers"})
