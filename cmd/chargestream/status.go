@@ -89,7 +89,7 @@ func (a *app) status(ctx context.Context) error {
 		return err
 	}
 	for _, p := range processors.All(nil) {
-		g, err := a.statusOfGroup(ctx, admin, p)
+		g, err := a.statusOfGroup(ctx, client, p)
 		if err != nil {
 			return err
 		}
@@ -147,8 +147,9 @@ func (a *app) statusOfCluster(ctx context.Context, admin *kadm.Client, s *status
 
 // statusOfGroup is how far a group is with its inputs. A partition of which nothing was folded yet
 // lags by all that it holds.
-func (a *app) statusOfGroup(ctx context.Context, admin *kadm.Client, p *engine.Processor) (
+func (a *app) statusOfGroup(ctx context.Context, client *kgo.Client, p *engine.Processor) (
 	groupStatus, error) {
+	admin := kadm.NewClient(client)
 	g := groupStatus{Group: p.Group, LagByTopic: map[string]int64{}}
 	limited, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -177,23 +178,48 @@ func (a *app) statusOfGroup(ctx context.Context, admin *kadm.Client, p *engine.P
 	if err != nil {
 		return g, a.kafkaError("read the offsets of inputs", err)
 	}
-	ends.Each(func(end kadm.ListedOffset) {
-		if end.Err != nil {
-			return // the topic is missing, which is told above
+	for topic, partitions := range ends {
+		for partition, end := range partitions {
+			if end.Err != nil {
+				continue // the topic is missing, which is told above
+			}
+			at := int64(0)
+			if start, ok := starts.Lookup(topic, partition); ok {
+				at = start.Offset
+			}
+			if c, ok := committed.Lookup(topic, partition); ok {
+				at = max(at, c.At)
+			}
+			lag, err := a.recordsBetween(ctx, client, topic, partition, at, end.Offset)
+			if err != nil {
+				return g, err
+			}
+			if lag > 0 {
+				g.Lag += lag
+				g.LagByTopic[topic] += lag
+			}
 		}
-		at := int64(0)
-		if start, ok := starts.Lookup(end.Topic, end.Partition); ok {
-			at = start.Offset
-		}
-		if c, ok := committed.Lookup(end.Topic, end.Partition); ok {
-			at = max(at, c.At)
-		}
-		if lag := end.Offset - at; lag > 0 {
-			g.Lag += lag
-			g.LagByTopic[end.Topic] += lag
-		}
-	})
+	}
 	return g, nil
+}
+
+// markersMax bounds the offsets that are read to tell records from markers.
+const markersMax = 100
+
+// recordsBetween counts the records of a partition between two offsets. Where there are few it
+// reads them: a transaction ends with a marker, which has an offset and is no record.
+func (a *app) recordsBetween(ctx context.Context, client *kgo.Client, topic string,
+	partition int32, from, end int64) (int64, error) {
+	if end-from <= 0 || end-from > markersMax {
+		return max(0, end-from), nil
+	}
+	reader, records := a.reader(client), int64(0)
+	reader.Part = func(int32) int32 { return partition }
+	_, err := reader.Each(ctx, topic, map[int32]int64{partition: from}, func(*kgo.Record) error {
+		records++
+		return nil
+	})
+	return records, a.readError(err)
 }
 
 // noGroupYet reports whether an error says that there is no such group: the first one of a cluster

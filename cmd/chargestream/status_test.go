@@ -2,7 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+
+	"chargestream/engine"
 )
 
 func TestStatus(t *testing.T) {
@@ -13,6 +16,14 @@ func TestStatus(t *testing.T) {
 	got := run(t, nil, "status", brokers)
 	got.want(t, exitOK, "topics        all well\n", "")
 	got.want(t, exitOK, "dead letters  3, 3 of them in the last hour: malformed 3, the newest", "")
+	// What is sent to another partition leaves the marker of its transaction behind, and no lag.
+	if engine.PartitionOf("Day", partitionsDefault) == engine.PartitionOf("day", partitionsDefault) {
+		t.Fatal("the tariff stays where it is")
+	}
+	run(t, nil, "tariffs", "put", strings.Replace(ocpi, "city-ac", "Day", 1), brokers).
+		want(t, exitOK, "", "")
+	run(t, nil, "run", brokers, "--state-dir", t.TempDir(), "--until-caught-up")
+	run(t, nil, "status", brokers).want(t, exitOK, "tariffs   Empty  0        0           0 ", "")
 	run(t, nil, "send", `{"station_id":"x","tariff_id":"t"}`, brokers).want(t, exitOK, "", "")
 	got = run(t, nil, "status", brokers)
 	got.want(t, exitProblems, "stations 1\n", `hint: start "chargestream run"`)
