@@ -167,6 +167,17 @@ func Lookup(name string) (Topic, bool) {
 	return Topic{}, false
 }
 
+// Reported are the topics of what stations report: the inputs without the decisions of clerks.
+func Reported() []string {
+	var names []string
+	for _, t := range All() {
+		if t.Kind == KindInput && t.Name != BillingDecisions {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
 func input(name string, read func([]byte, *codecs.Door) (chargestream.Event, error),
 	keep, lag, fresh time.Duration) Topic {
 	decode := func(value []byte) (chargestream.Event, error) { return read(value, nil) }

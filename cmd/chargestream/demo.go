@@ -295,6 +295,12 @@ func shiftEvent(event chargestream.Event, by chargestream.Millis) chargestream.E
 		moved.Time += by
 		moved.SessionID = shiftSession(e.SessionID, by)
 		return &moved
+	case *chargestream.SessionRecord:
+		moved := *e
+		moved.Start.Time, moved.End.Time = moved.Start.Time+by, moved.End.Time+by
+		moved.Start.SessionID = shiftSession(e.Start.SessionID, by)
+		moved.End.SessionID = shiftSession(e.End.SessionID, by)
+		return &moved
 	}
 	return event
 }

@@ -36,7 +36,7 @@ func TestRunAndReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	total := 0.0
-	for _, topic := range inputs() {
+	for _, topic := range topics.Reported() {
 		total += report.Consumed[topic]
 	}
 	if total != 3000 || report.Produced[topics.Utilization] == 0 || report.Dead != 0 {

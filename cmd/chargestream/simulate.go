@@ -168,8 +168,8 @@ func (a *app) simulate(ctx context.Context, f *simulateFlags) error {
 		return err
 	}
 	defer client.Close()
-	err = a.needTopics(ctx, client, topics.Stations, topics.Tariffs, topics.StationStatus,
-		topics.ChargingSessions, topics.MeterValues, topics.Heartbeats)
+	err = a.needTopics(ctx, client, append(topics.Reported(), topics.Stations,
+		topics.Tariffs)...)
 	if err != nil {
 		return err
 	}

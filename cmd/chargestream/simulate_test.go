@@ -29,12 +29,6 @@ func simulated(t *testing.T, text string) simulateAnswer {
 	return answer
 }
 
-// inputs are the topics that hold events.
-func inputs() []string {
-	return []string{topics.StationStatus, topics.ChargingSessions, topics.MeterValues,
-		topics.Heartbeats}
-}
-
 func TestSimulate(t *testing.T) {
 	const events, partitions = 3000, 4
 	b, brokers := broker(t)
@@ -67,7 +61,7 @@ func TestSimulate(t *testing.T) {
 	if diff := cmp.Diff(want, answer); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
-	for _, topic := range inputs() {
+	for _, topic := range topics.Reported() {
 		checkInput(t, consume(t, b.Addrs(), topic), texts[topic], partitions)
 	}
 	for _, topic := range []string{topics.Stations, topics.Tariffs} {
@@ -125,8 +119,8 @@ func interruptSimulate(t *testing.T, flags ...string) (kafkatest.Broker, result,
 	t.Helper()
 	b, brokers := broker(t)
 	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "", "")
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addrs()...), kgo.ConsumeTopics(inputs()...),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addrs()...),
+		kgo.ConsumeTopics(topics.Reported()...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +159,7 @@ func TestSimulateRealtime(t *testing.T) {
 		t.Errorf("last arrival %s is after %s", answer.LastArrival, limit)
 	}
 	produced, held := 0, 0
-	for _, topic := range inputs() {
+	for _, topic := range topics.Reported() {
 		produced += answer.Produced[topic]
 		held += len(consume(t, b.Addrs(), topic))
 	}

@@ -186,6 +186,20 @@ func camel(name string) string {
 
 func last(field string) string { return field[strings.LastIndex(field, ".")+1:] }
 
+// TestEveryInputIsADoor: a topic that is not in doors() is held against no leniency and no refusal.
+func TestEveryInputIsADoor(t *testing.T) {
+	known := map[string]bool{}
+	for _, d := range doors() {
+		known[d.name] = true
+	}
+	for _, topic := range topics.All() {
+		fromOutside := topic.Kind == topics.KindInput || topic.Kind == topics.KindReference
+		if fromOutside && !known[topic.Name] {
+			t.Errorf("internal/e2e/doors_test.go, doors: a door of %s", topic.Name)
+		}
+	}
+}
+
 // TestDoorsTakeOneLeniency: what is unambiguous is taken at every door, and means the same.
 func TestDoorsTakeOneLeniency(t *testing.T) {
 	for _, d := range doors() {

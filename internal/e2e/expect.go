@@ -57,7 +57,7 @@ func (j *Journal) ExpectDeadLetters(log Log, partitions int32) map[Place][][]Rec
 		reasons[content(&r)] = j.Entries[i].Reason
 	}
 	want := map[Place][][]Record{}
-	for _, topic := range stationInputs() {
+	for _, topic := range topics.Reported() {
 		for p := range partitions {
 			sent := map[Place][]Record{}
 			for _, r := range log[Place{topic, p}] {
@@ -93,12 +93,6 @@ func content(r *Record) digest {
 		}
 	}
 	return plain.digest()
-}
-
-// stationInputs are the topics of what stations send.
-func stationInputs() []string {
-	return []string{topics.ChargingSessions, topics.StationStatus, topics.MeterValues,
-		topics.Heartbeats}
 }
 
 // DeadLettersGot is what dead-letters hold, with the headers that ExpectDeadLetters knows.
@@ -139,7 +133,7 @@ type Account struct {
 func (j *Journal) Accounts(log Log, stations *Replay, partitions int32) (map[Place]*Account,
 	[]Finding) {
 	accounts := map[Place]*Account{}
-	for _, topic := range stationInputs() {
+	for _, topic := range topics.Reported() {
 		for p := range partitions {
 			at := Place{topic, p}
 			accounts[at] = &Account{Applied: stations.Taken[at]}

@@ -57,7 +57,7 @@ func (r *Report) add(what string, findings []Finding) {
 }
 
 // Inputs are the topics that a journal is put into.
-func Inputs() []string { return append(stationInputs(), CountInput) }
+func Inputs() []string { return append(topics.Reported(), CountInput) }
 
 // Outputs are the topics that the application writes, its tables excepted.
 func Outputs() []string {
