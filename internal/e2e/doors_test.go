@@ -375,7 +375,8 @@ func TestDoorsOfReferenceDataRefuseWhatIsAlmostKnown(t *testing.T) {
 			`{"vendor":{"a":[1]},"x_tariff":1,"note":"n",`, 1)
 		d.takes(t, []byte(foreign))
 	}
-	tariffs := doors()[6]
+	list := doors()
+	tariffs := list[slices.IndexFunc(list, func(d door) bool { return d.name == topics.Tariffs })]
 	for _, name := range []string{"valid_to", "valid_until", "validTo", "note"} {
 		text := strings.Replace(string(tariffs.with("", "", "")), `"valid_from"`,
 			fmt.Sprintf(`%q:"2027-01-01T00:00:00Z","valid_from"`, name), 1)
