@@ -106,7 +106,8 @@ bench-peers: build kafka-jars twin-jars need-java ## measure beside Kafka Stream
 	@mkdir -p bin/twin
 	javac --release $(JAVA_MIN) -cp '$(TWIN_LIBS)/*' -d bin/twin $(TWIN)/src/main/java/peers/*.java
 	go build -o bin/peers ./benchmarks/peers
-	bin/peers run -twin-jars $(TWIN_LIBS) -results $(RESULTS)/peers-$$(date +%F).jsonl $(ARGS) $(LOADS)
+	go build -o bin/marks ./benchmarks/marks
+	bin/peers run -twin-jars $(TWIN_LIBS) -marks bin/marks -results $(RESULTS)/peers-$$(date +%F).jsonl $(ARGS) $(LOADS)
 
 .PHONY: need-java
 need-java:

@@ -22,6 +22,8 @@ type load struct {
 const (
 	loadLatency = "latency"
 	loadDepot   = "depot"
+	loadOutage  = "outage"
+	loadRestore = "restore"
 	// partitionsDefault is that of "chargestream topics apply".
 	partitionsDefault = 4
 )
@@ -37,17 +39,31 @@ func catalog(depot []int32) []load {
 	burst := Workload{Stations: 4000, Samples: 240, Every: sampleEvery}
 	buffered := burst
 	buffered.Late = true
+	lives := func(stations, sessions int) Workload {
+		return Workload{Stations: stations, Sessions: sessions, Samples: 2, Every: sampleEvery}
+	}
 	return []load{
 		{"burst", "4,000 vehicles plug in and charge for two hours, read on time", burst, all,
 			usual},
 		{"buffered", "the same two hours, late and in one go", buffered, all, usual},
-		{"lifecycles", "100,000 short sessions, each at a station of its own",
-			Workload{Stations: 100_000, Samples: 2, Every: sampleEvery}, all, usual},
-		{"stations300k", "300,000 stations with one session each",
-			Workload{Stations: 300_000, Samples: 2, Every: sampleEvery}, one, usual},
-		{loadDepot, "the burst by number of partitions", burst, one, depot},
+		{"lifecycles", "100,000 short sessions, each at a station of its own", lives(100_000, 1),
+			all, usual},
+		{"stations300k", "300,000 stations with one session each", lives(300_000, 1), one, usual},
+		{"history", "26,820 sessions of the past, each a record of up to 16 hours",
+			Workload{Stations: 149, Sessions: 180, Records: true}, one, usual},
+		{loadDepot, "the burst by number of partitions", burst, all, depot},
 		{loadLatency, "from an event's arrival until a view shows it",
 			Workload{Stations: 4000}, one, usual},
+		{loadOutage, "what arrives while no instance runs, and goes on arriving", lives(100_000, 1),
+			one, usual},
+		{loadRestore, "rows of one table, restored by the engine and by a view of stock goka",
+			Workload{}, one, usual},
+		{"connectors10k", "short sessions, 30 at each of 10,000 stations", lives(10_000, 30), one,
+			usual},
+		{"connectors100k", "short sessions, 3 at each of 100,000 stations", lives(100_000, 3), one,
+			usual},
+		{"connectors1m", "short sessions, one at each of 1,000,000 stations", lives(1_000_000, 1),
+			one, usual},
 	}
 }
 

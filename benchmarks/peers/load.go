@@ -19,12 +19,16 @@ import (
 	"chargestream/topics"
 )
 
-// Workload is what a fleet of stations sends: each of them plugs in within five minutes, has one
-// session of so many samples, and unplugs.
+// Workload is what a fleet of stations sends: at each of them a vehicle plugs in within five
+// minutes, has a session of so many samples, and unplugs; then the next one comes.
 type Workload struct {
 	Stations int
+	Sessions int                 // of each station, one after the other; zero is one
 	Samples  int                 // meter values of a session
 	Every    chargestream.Millis // between two samples
+	// Records: a session is one record of start and end, without samples and statuses, as files of
+	// the past have them. It lasts for up to recordHours hours.
+	Records bool
 	// Late: the stations were cut off. All of it arrives within a minute, when the last session has
 	// ended. Else each event arrives a second after it happened.
 	Late bool
@@ -33,12 +37,24 @@ type Workload struct {
 // Times of a workload. They lie in the past, so that the same seed gives the same bytes whenever it
 // is used.
 const (
-	loadBegin  chargestream.Millis = 1_772_470_800_000 // 2026-03-02T17:00:00Z
-	plugInSpan                     = 5 * chargestream.Minute
-	onTime                         = chargestream.Second
-	backlog                        = chargestream.Minute // how long late events take to arrive
-	known                          = chargestream.Day    // how long reference data is known before
+	loadBegin   chargestream.Millis = 1_772_470_800_000 // 2026-03-02T17:00:00Z
+	plugInSpan                      = 5 * chargestream.Minute
+	onTime                          = chargestream.Second
+	backlog                         = chargestream.Minute // how long late events take to arrive
+	known                           = chargestream.Day    // reference data is known before
+	pause                           = chargestream.Hour   // between two sessions of a station
+	recordsAgo                      = 400 * chargestream.Day
+	recordEvery                     = 2 * chargestream.Day // from one record of a station on
+	recordHours                     = 16                   // the most that a record lasts
 )
+
+// begin is when the first vehicle may come. All of a workload lies in the past.
+func (w Workload) begin() chargestream.Millis {
+	if w.Records {
+		return loadBegin - recordsAgo
+	}
+	return loadBegin
+}
 
 // eventsBeside is how many events a session has beside its samples: a status and the start, the end
 // and a status.
@@ -55,7 +71,18 @@ type Totals struct {
 }
 
 // Events is how many events the workload has, without reference data.
-func (w Workload) Events() int64 { return int64(w.Stations) * int64(w.Samples+eventsBeside) }
+func (w Workload) Events() int64 { return int64(w.Stations) * int64(w.steps()) }
+
+// perSession is how many events a session has.
+func (w Workload) perSession() int {
+	if w.Records {
+		return 1
+	}
+	return w.Samples + eventsBeside
+}
+
+// steps is how many events a station has.
+func (w Workload) steps() int { return max(w.Sessions, 1) * w.perSession() }
 
 // Each calls f with the records of the workload in the order in which they arrive, reference data
 // first, and returns what they add up to. The same seed gives the same keys, values and headers. A
@@ -67,7 +94,7 @@ func (w Workload) Each(seed uint64, f func(*kgo.Record) error) (Totals, error) {
 	}
 	fleet := make(fleet, w.Stations)
 	for i := range fleet {
-		fleet[i] = newStation(seed, i)
+		fleet[i] = newStation(w, seed, i)
 	}
 	heap.Init(&fleet)
 	for len(fleet) > 0 {
@@ -75,7 +102,7 @@ func (w Workload) Each(seed uint64, f func(*kgo.Record) error) (Totals, error) {
 		if err := g.step(s); err != nil {
 			return g.Totals, err
 		}
-		if s.step <= w.Samples+eventsBeside-1 {
+		if s.step < w.steps() {
 			heap.Fix(&fleet, 0)
 		} else {
 			heap.Pop(&fleet)
@@ -127,7 +154,7 @@ func (g *generator) sendReference(topic, key string, v any) error {
 		return fmt.Errorf("encode %s: %w", key, err)
 	}
 	g.Reference++
-	return g.send(topic, key, value, loadBegin-known)
+	return g.send(topic, key, value, g.begin()-known)
 }
 
 // step sends the next event of a station and moves the station on.
@@ -144,11 +171,17 @@ func (g *generator) step(s *station) error {
 			chargestream.Millis(g.Workload.Events())
 	}
 	g.Totals.Events++
-	if end, ok := event.(*chargestream.SessionEnd); ok {
-		g.Sessions++
-		g.EnergyWh += int64(*end.Meter - s.began)
+	switch e := event.(type) {
+	case *chargestream.SessionEnd:
+		g.Totals.Sessions++
+		g.EnergyWh += int64(*e.Meter - s.began)
+	case *chargestream.SessionRecord:
+		g.Totals.Sessions++
+		g.EnergyWh += int64(*e.End.Energy)
 	}
-	s.step++
+	if s.step++; s.step%g.perSession() == 0 {
+		s.comeAgain(g.Workload)
+	}
 	s.next = s.at(g.Workload)
 	return g.send(topic, string(s.id), value, arrival)
 }
@@ -187,29 +220,52 @@ type station struct {
 	session chargestream.SessionID
 	step    int // which event comes next
 	next    chargestream.Millis
+	length  chargestream.Millis // of the next session, where it is a record
 }
 
-func newStation(seed uint64, index int) *station {
+func newStation(w Workload, seed uint64, index int) *station {
 	rng := rand.New(rand.NewPCG(seed, uint64(index)))
 	s := &station{id: stationID(index), index: index, rng: rng,
-		plugIn: loadBegin + chargestream.Millis(rng.Int64N(int64(plugInSpan))),
+		plugIn: w.begin() + chargestream.Millis(rng.Int64N(int64(plugInSpan))),
 		power:  []int64{11_000, 22_000, 50_000, 150_000}[rng.IntN(4)],
 		began:  chargestream.WattHours(rng.Int64N(5_000_000)),
 		user:   chargestream.UserID(fmt.Sprintf("u%05d", rng.IntN(10_000)))}
 	s.session = chargestream.SessionID(fmt.Sprintf("%s-%06d", s.id, rng.IntN(1_000_000)))
 	s.meter, s.next = s.began, s.plugIn
+	if w.Records {
+		s.length = s.drawLength()
+		s.next = s.at(w)
+	}
 	return s
+}
+
+// comeAgain lets the next vehicle come to the station.
+func (s *station) comeAgain(w Workload) {
+	s.plugIn = s.next + pause
+	if w.Records {
+		s.plugIn, s.length = s.plugIn+recordEvery-s.length, s.drawLength()
+	}
+	s.began = s.meter
+	s.session = chargestream.SessionID(fmt.Sprintf("%s-s%d", s.id, s.step))
+}
+
+// drawLength draws how long a session of a record lasts.
+func (s *station) drawLength() chargestream.Millis {
+	return chargestream.Millis(1+s.rng.Int64N(recordHours*60)) * chargestream.Minute
 }
 
 // at is when the next event of the station happens.
 func (s *station) at(w Workload) chargestream.Millis {
 	const soon = 2 * chargestream.Second
 	start := s.plugIn + soon
+	step := s.step % w.perSession()
 	switch end := w.Samples + 2; {
-	case s.step == 0:
+	case w.Records:
+		return s.plugIn + s.length
+	case step == 0:
 		return s.plugIn
-	case s.step <= end:
-		return start + chargestream.Millis(s.step-1)*w.Every
+	case step <= end:
+		return start + chargestream.Millis(step-1)*w.Every
 	default:
 		return start + chargestream.Millis(end-1)*w.Every + soon
 	}
@@ -219,7 +275,10 @@ func (s *station) at(w Workload) chargestream.Millis {
 func (s *station) event(w Workload) (chargestream.Event, string) {
 	const connector = "1"
 	at := s.next
-	switch s.step {
+	if w.Records {
+		return s.record(), topics.ChargingSessions
+	}
+	switch s.step % w.perSession() {
 	case 0:
 		return &chargestream.StatusReport{StationID: s.id, ConnectorID: connector, Time: at,
 			Status: "occupied"}, topics.StationStatus
@@ -241,6 +300,17 @@ func (s *station) event(w Workload) (chargestream.Event, string) {
 	meter := s.meter
 	return &chargestream.MeterValue{StationID: s.id, ConnectorID: connector,
 		SessionID: s.session, Time: at, Energy: &meter, Power: &power}, topics.MeterValues
+}
+
+// record is the next session of the station in one record.
+func (s *station) record() *chargestream.SessionRecord {
+	const slow = 3 // of what the vehicle takes at most, over the whole session
+	energy := chargestream.WattHours(s.power / slow * int64(s.length) / int64(chargestream.Hour))
+	r := &chargestream.SessionRecord{Start: chargestream.SessionStart{StationID: s.id,
+		ConnectorID: "1", SessionID: s.session, UserID: s.user, Time: s.plugIn}}
+	r.End = chargestream.SessionEnd{StationID: s.id, ConnectorID: "1", SessionID: s.session,
+		UserID: s.user, Time: s.next, Energy: &energy}
+	return r
 }
 
 // fleet is a heap of stations, the one whose event comes next first.

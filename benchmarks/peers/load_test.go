@@ -58,16 +58,18 @@ func TestSameSeedSameBytes(t *testing.T) {
 // TestLoads reads the records of both kinds of load back: they arrive in order, each station's
 // events are in order, and sessions add up.
 func TestLoads(t *testing.T) {
-	for name, late := range map[string]bool{"on time": false, "late": true} {
+	for name, w := range map[string]Workload{"on time": tiny(false), "late": tiny(true),
+		"again":   {Stations: 3, Sessions: 4, Samples: 2, Every: sampleEvery},
+		"records": {Stations: 3, Sessions: 5, Records: true}} {
 		t.Run(name, func(t *testing.T) {
-			w := tiny(late)
 			list, totals := collect(t, w, 1)
-			if totals.Events != w.Events() || totals.Sessions != int64(w.Stations) ||
+			if totals.Events != w.Events() ||
+				totals.Sessions != int64(w.Stations*max(w.Sessions, 1)) ||
 				totals.Reference != int64(w.Stations)+1 || totals.EnergyWh <= 0 ||
 				int64(len(list)) != totals.Events+totals.Reference {
 				t.Errorf("%d records, totals %+v", len(list), totals)
 			}
-			checkOrder(t, list, late)
+			checkOrder(t, list, w.Late)
 		})
 	}
 }

@@ -21,6 +21,7 @@ const commitLook = 50 * time.Millisecond
 type progress struct {
 	first, last     int64
 	firstAt, lastAt time.Time
+	firstCPU        time.Duration // what the process had used by the first commit
 }
 
 // add notes that so many events are committed at a moment.
@@ -42,10 +43,10 @@ func (p *progress) rate() float64 {
 	return float64(p.last-p.first) / p.lastAt.Sub(p.firstAt).Seconds()
 }
 
-// watchCommits looks at the committed offsets of a group until the function that it returns is
-// called, which gives the rate. A program spends seconds with its start and its end; this is what
-// it does in between.
-func (s *stage) watchCommits(group string) func() (float64, error) {
+// watchCommits looks at the committed offsets of a program's group until the function that it
+// returns is called. A program spends seconds with its start and its end, and with reference data;
+// this is what it does with events.
+func (s *stage) watchCommits(group string, c *child) func() (progress, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var seen progress
 	done := make(chan error, 1)
@@ -55,6 +56,10 @@ func (s *stage) watchCommits(group string) func() (float64, error) {
 				// A group that does not exist yet has no offsets.
 				if n, err := committed(ctx, adm, group); err == nil {
 					seen.add(n, time.Now())
+					// Of a process that has ended there is no CPU time to be read.
+					if cpu, err := c.LiveCPU(); err == nil && seen.firstCPU == 0 && n > 0 {
+						seen.firstCPU = cpu
+					}
 				}
 				if kafkatest.Pause(ctx, commitLook) != nil {
 					return nil
@@ -62,10 +67,10 @@ func (s *stage) watchCommits(group string) func() (float64, error) {
 			}
 		})
 	}()
-	return func() (float64, error) {
+	return func() (progress, error) {
 		cancel()
 		err := <-done
-		return seen.rate(), err
+		return seen, err
 	}
 }
 

@@ -45,6 +45,11 @@ func (s *stage) restore(ctx context.Context, p peer) (*Restore, error) {
 	if r.CPU, err = c.LiveCPU(); err != nil {
 		return nil, errors.Join(err, c.End(syscall.SIGKILL))
 	}
+	if p.name == peerHere {
+		if r.Rows, r.Bytes, err = changelogs(ctx, s.addr); err != nil {
+			return nil, errors.Join(err, c.End(syscall.SIGKILL))
+		}
+	}
 	return r, c.End(syscall.SIGTERM)
 }
 

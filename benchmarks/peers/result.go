@@ -22,6 +22,8 @@ type Line struct {
 	Machine *harness.Machine `json:"machine,omitempty"`
 	Run     *Run             `json:"run,omitempty"`
 	Latency *Latency         `json:"latency,omitempty"`
+	Outage  *Outage          `json:"outage,omitempty"`
+	Rows    *RestoredRows    `json:"rows,omitempty"`
 }
 
 // Run is what one program gave under one load. Durations are in nanoseconds.
@@ -35,11 +37,17 @@ type Run struct {
 	Totals     Totals
 	Flags      []string `json:",omitempty"` // how the program was started
 
-	Took      time.Duration // from the start of the process to its end
-	Steady    float64       // events/s from the first commit to the last; zero where there is one
-	CPU       time.Duration // of the process, user and system
-	BrokerCPU time.Duration
-	PeakRSS   int64 // bytes
+	Took   time.Duration // from the start of the process to its end
+	Steady float64       // events/s from the first commit to the last; zero where there is one
+	CPU    time.Duration // of the process, user and system
+	// EventCPU is CPU without what was used until the first events were committed: the start and
+	// the reference data. EventsAfter is how many events were committed later.
+	EventCPU    time.Duration
+	EventsAfter int64
+	BrokerCPU   time.Duration
+	PeakRSS     int64 // bytes
+	Disk        int64 // bytes of the state directory at the end
+	Input       int64 // bytes that the events take in the logs of the broker
 	// Sent is by how many bytes the topics grew, by name; what is committed and which transactions
 	// there were is in topics as well.
 	Sent    map[string]int64
@@ -51,11 +59,18 @@ type Run struct {
 	Loop    time.Duration
 }
 
+// eventCPU is microseconds of CPU time for each event, without start and reference data.
+func (r *Run) eventCPU() float64 {
+	return float64(r.EventCPU.Microseconds()) / float64(max(r.EventsAfter, 1))
+}
+
 // Restore is a start with an empty state directory: until the program reads its inputs again.
 type Restore struct {
 	Ready   time.Duration // since the start of the process
 	CPU     time.Duration // of the process by then
 	PeakRSS int64         // bytes
+	Rows    int64         // records of its tables; zero where they are not known
+	Bytes   int64         // of them in the logs of the broker
 }
 
 // Found is what the invoices of a program add up to.
@@ -86,6 +101,39 @@ type Latency struct {
 	PeakRSS   int64   // bytes, so far
 	Others    float64
 	Loop      time.Duration
+}
+
+// Outage is what arrived while the program did not run, and how long it took to catch up with what
+// arrived meanwhile. Durations are in nanoseconds.
+type Outage struct {
+	Rate       int           // events a second, before, during and after
+	Span       time.Duration // how long it did not run
+	Backlog    int64         // events that waited when it was started
+	Stations   int
+	Partitions int32
+	Restored   time.Duration // from the start of the process until it read its inputs
+	CaughtUp   time.Duration // from the start of the process until less than a second was behind
+	Folded     int64         // events by then
+	CPU        time.Duration // of the process by then
+	BrokerCPU  time.Duration
+	PeakRSS    int64 // bytes
+	Others     float64
+	Loop       time.Duration
+	Wrong      []string `json:",omitempty"`
+}
+
+// RestoredRows is the restore of one table, as the program marks measures it.
+type RestoredRows struct {
+	Name      string
+	Keys      string
+	Rows      int64
+	Ready     time.Duration // from the start of the process until the table is there
+	ReadyCPU  time.Duration
+	BrokerCPU time.Duration
+	RSSMax    int64 // bytes
+	Others    float64
+	Loop      time.Duration
+	Right     bool
 }
 
 // sent is by how many bytes all topics grew.

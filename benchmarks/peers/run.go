@@ -16,6 +16,7 @@ import (
 
 	"chargestream/benchmarks/internal/harness"
 	"chargestream/engine"
+	"chargestream/topics"
 )
 
 // runLimit bounds one program under one load.
@@ -44,6 +45,10 @@ type bench struct {
 	hold, warm   time.Duration
 	lines        []Line // what was measured
 	wrong        error  // what failed or came out wrong
+	outageRate   int
+	outageSpan   time.Duration
+	marks        string // the program that measures restores of one table
+	rows         int64  // that it restores
 }
 
 // stage is a broker with topics of so many partitions, in which a load lies.
@@ -63,8 +68,14 @@ type stage struct {
 func (b *bench) measure(ctx context.Context, loads []load) error {
 	for _, l := range loads {
 		repetitions := b.repeat
-		if l.name == loadLatency {
-			repetitions = 1 // it takes as long as is asked for, and has events enough
+		switch l.name {
+		case loadLatency, loadOutage:
+			repetitions = 1 // they take as long as is asked for, and have events enough
+		case loadRestore:
+			if err := b.restoreRows(ctx); err != nil {
+				return fmt.Errorf("%s: %w", l.name, err)
+			}
+			continue
 		}
 		for repetition := range repetitions {
 			for _, partitions := range l.partitions {
@@ -102,8 +113,11 @@ func (s *stage) measure(ctx context.Context) error {
 	if err := s.applyTopics(ctx); err != nil {
 		return err
 	}
-	if s.load.name == loadLatency {
+	switch s.load.name {
+	case loadLatency:
 		return s.latency(ctx)
+	case loadOutage:
+		return s.outage(ctx)
 	}
 	var err error
 	if s.totals, err = fill(ctx, s.addr, s.load.workload, s.seed); err != nil {
@@ -176,17 +190,18 @@ func (s *stage) run(ctx context.Context, p peer) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	watched := s.watchCommits(p.group)
+	watched := s.watchCommits(p.group, child)
 	err = child.await(ctx)
-	steady, watchErr := watched()
+	seen, watchErr := watched()
 	if err := errors.Join(err, watchErr); err != nil {
 		return nil, err
 	}
 	r := &Run{Load: s.load.name, Peer: p.name, Repetition: s.repetition,
 		Partitions: s.partitions, Stations: s.load.workload.Stations,
 		Samples: s.load.workload.Samples, Totals: s.totals, Flags: s.flags(cmd),
-		Took: child.took(), Steady: steady, CPU: child.CPU(), PeakRSS: child.PeakRSS(),
+		Took: child.took(), Steady: seen.rate(), CPU: child.CPU(), PeakRSS: child.PeakRSS(),
 		Report: child.lastLine()}
+	r.EventCPU, r.EventsAfter = r.CPU-seen.firstCPU, s.totals.Events-seen.first
 	reading, err := meter.Stop(r.CPU)
 	if err != nil {
 		return nil, err
@@ -197,6 +212,11 @@ func (s *stage) run(ctx context.Context, p peer) (*Run, error) {
 		return nil, err
 	}
 	r.Sent = grown(before, after)
+	r.Input = before[topics.StationStatus] + before[topics.ChargingSessions] +
+		before[topics.MeterValues]
+	if r.Disk, err = diskOf(filepath.Join(s.dir, p.name)); err != nil {
+		return nil, err
+	}
 	r.Wrong, err = p.judge(s, r.Report)
 	return r, err
 }

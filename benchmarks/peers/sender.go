@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -30,8 +31,10 @@ const (
 
 // sender sends meter values at a given rate, station after station.
 type sender struct {
+	addr      string
 	client    *kgo.Client
-	events    *tracker
+	events    *tracker     // nil: nothing is tracked
+	produced  atomic.Int64 // records that were handed to the client
 	failed    failures
 	stations  []chargestream.StationID
 	at        []chargestream.Millis // the time of the newest sample of each
@@ -48,7 +51,7 @@ func (s *stage) newSender(events *tracker) (*sender, error) {
 		return nil, err
 	}
 	n := s.load.workload.Stations
-	one := &sender{client: client, events: events, at: make([]chargestream.Millis, n)}
+	one := &sender{addr: s.addr, client: client, events: events, at: make([]chargestream.Millis, n)}
 	for i := range n {
 		one.stations = append(one.stations, stationID(i))
 	}
@@ -128,6 +131,7 @@ func (s *sender) produce(ctx context.Context, topic string, id chargestream.Stat
 	if err != nil {
 		return fmt.Errorf("encode an event of %s: %w", id, err)
 	}
+	s.produced.Add(1)
 	s.client.Produce(ctx, &kgo.Record{Topic: topic, Key: []byte(id), Value: value,
 		Timestamp: due}, s.failed.note)
 	return nil

@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -50,10 +52,11 @@ func newStage(t *testing.T, l load) *stage {
 // TestSmoke runs chargestream under a tiny load, as it is measured, without Java: topics, events,
 // a run until it has caught up, a restore, and what is in the outputs.
 func TestSmoke(t *testing.T) {
-	for name, late := range map[string]bool{"burst": false, "buffered": true} {
+	for name, w := range map[string]Workload{"burst": tiny(false), "buffered": tiny(true),
+		"connectors": {Stations: 6, Sessions: 3, Samples: 2, Every: sampleEvery},
+		"history":    {Stations: 6, Sessions: 4, Records: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := tiny(late)
 			s := newStage(t, load{name: name, workload: w, peers: []string{peerHere},
 				partitions: []int32{2}})
 			if err := s.measure(t.Context()); err != nil {
@@ -63,11 +66,13 @@ func TestSmoke(t *testing.T) {
 				t.Fatalf("%d results, %v", len(s.lines), s.wrong)
 			}
 			r := s.lines[0].Run
-			if r.Found.Invoices != int64(w.Stations) || r.Found.Held != 0 || r.sent() <= 0 ||
-				r.CPU <= 0 || r.PeakRSS <= 0 || r.Took <= 0 || r.Restore.Ready <= 0 {
+			if r.Found.Invoices != int64(w.Stations*max(w.Sessions, 1)) || r.Found.Held != 0 ||
+				r.sent() <= 0 || r.CPU <= 0 || r.PeakRSS <= 0 || r.Took <= 0 ||
+				r.Restore.Ready <= 0 || r.Restore.Rows <= 0 || r.Disk <= 0 || r.EventCPU <= 0 {
 				t.Errorf("%+v", r)
 			}
-			if !strings.Contains(table(s.lines), "| "+name+" | 2 | chargestream | 54 | ") {
+			if !strings.Contains(table(s.lines),
+				fmt.Sprintf("| %s | 6 | 2 | chargestream | %d | ", name, w.Events())) {
 				t.Errorf("the table lacks the run:\n%s", table(s.lines))
 			}
 		})
@@ -106,6 +111,45 @@ func TestSmokeLatency(t *testing.T) {
 	l := s.lines[0].Latency
 	if l.Count != 30 || l.Unseen != 0 || l.P50 <= 0 || l.P50 > l.P999 || l.P999 > l.Max {
 		t.Errorf("%+v", l)
+	}
+}
+
+// TestSmokeOutage stops the program for a moment and lets it catch up.
+func TestSmokeOutage(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, load{name: loadOutage, workload: Workload{Stations: 5},
+		partitions: []int32{2}})
+	s.outageRate, s.outageSpan = 100, 2*time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := s.measure(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.lines) != 1 || s.wrong != nil {
+		t.Fatalf("%d results, %v", len(s.lines), s.wrong)
+	}
+	o := s.lines[0].Outage
+	if o.Backlog != 200 || o.Folded < o.Backlog || o.CaughtUp < o.Restored || o.Restored <= 0 ||
+		o.CPU <= 0 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestReadMarks reads the restores out of what the program marks writes.
+func TestReadMarks(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "marks.jsonl")
+	const text = `{"part":"machine","result":{"Cores":2}}
+{"part":"restore","result":{"Name":"here","Keys":"of 10","Rows":20,"Ready":2000000000,"Right":true}}
+`
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := readMarks(name)
+	if err != nil || len(rows) != 1 || rows[0].rate() != 10 || !rows[0].Right {
+		t.Errorf("%+v, %v", rows, err)
+	}
+	if err := (&bench{}).restoreRows(t.Context()); err == nil {
+		t.Error("restores were measured without the program that does it")
 	}
 }
 

@@ -21,12 +21,15 @@ func table(lines []Line) string {
 	}
 	writeRuns(&b, lines)
 	writeLatencies(&b, lines)
+	writeOutages(&b, lines)
+	writeRestores(&b, lines)
 	return b.String()
 }
 
 // runKey is what runs have in common that are repetitions of each other.
 type runKey struct {
 	load       string
+	stations   int
 	partitions int32
 	events     int64
 	peer       string
@@ -38,7 +41,7 @@ func writeRuns(b *strings.Builder, lines []Line) {
 	runs := map[runKey][]*Run{}
 	for _, line := range lines {
 		if r := line.Run; r != nil {
-			key := runKey{r.Load, r.Partitions, r.Totals.Events, r.Peer}
+			key := runKey{r.Load, r.Stations, r.Partitions, r.Totals.Events, r.Peer}
 			if runs[key] == nil {
 				keys = append(keys, key)
 			}
@@ -48,10 +51,11 @@ func writeRuns(b *strings.Builder, lines []Line) {
 	if len(keys) == 0 {
 		return
 	}
-	writeRow(b, "load", "partitions", "program", "events", "events/s", "events/s once running",
-		"µs CPU/event", "µs broker CPU/event", "peak MiB", "bytes sent/event", "restore s", "runs",
-		"others", "right")
-	writeRow(b, slices.Repeat([]string{"---"}, 14)...)
+	writeRow(b, "load", "stations", "partitions", "program", "events", "events/s",
+		"events/s once running", "µs CPU/event", "µs CPU/event once running",
+		"µs broker CPU/event", "peak MiB", "disk MiB", "bytes sent/event", "restore s",
+		"rows/s restored", "runs", "others", "right")
+	writeRow(b, slices.Repeat([]string{"---"}, 18)...)
 	for _, key := range keys {
 		writeRow(b, cells(key, runs[key])...)
 	}
@@ -66,7 +70,7 @@ func cells(key runKey, runs []*Run) []string {
 			return of(r).Seconds() * 1e6 / float64(r.Totals.Events)
 		}))
 	}
-	right, restore := "yes", "-"
+	right, restore, restored := "yes", "-", "-"
 	for _, r := range runs {
 		if len(r.Wrong) > 0 {
 			right = "no"
@@ -80,20 +84,27 @@ func cells(key runKey, runs []*Run) []string {
 		restore = fmt.Sprintf("%.2f", mid(func(r *Run) float64 {
 			return r.Restore.Ready.Seconds()
 		}))
+		if rate := mid(func(r *Run) float64 {
+			return float64(r.Restore.Rows) / r.Restore.Ready.Seconds()
+		}); rate > 0 {
+			restored = fmt.Sprintf("%.0f", rate)
+		}
 	}
-	return []string{key.load, fmt.Sprint(key.partitions), key.peer,
+	return []string{key.load, fmt.Sprint(key.stations), fmt.Sprint(key.partitions), key.peer,
 		fmt.Sprint(key.events),
 		fmt.Sprintf("%.0f", mid(func(r *Run) float64 {
 			return float64(r.Totals.Events) / r.Took.Seconds()
 		})),
 		steady,
 		perEvent(func(r *Run) time.Duration { return r.CPU }),
+		fmt.Sprintf("%.2f", mid((*Run).eventCPU)),
 		perEvent(func(r *Run) time.Duration { return r.BrokerCPU }),
 		fmt.Sprintf("%.0f", mid(func(r *Run) float64 { return float64(r.PeakRSS) / (1 << 20) })),
+		fmt.Sprintf("%.0f", mid(func(r *Run) float64 { return float64(r.Disk) / (1 << 20) })),
 		fmt.Sprintf("%.0f", mid(func(r *Run) float64 {
 			return float64(r.sent()) / float64(r.Totals.Events)
 		})),
-		restore, fmt.Sprint(len(runs)),
+		restore, restored, fmt.Sprint(len(runs)),
 		fmt.Sprintf("%.0f %%", 100*mid(func(r *Run) float64 { return r.Others })), right}
 }
 
@@ -121,6 +132,62 @@ func writeLatencies(b *strings.Builder, lines []Line) {
 		writeRow(b, fmt.Sprint(l.Rate), fmt.Sprintf("%.0f", l.Seconds), ms(l.P50), ms(l.P99),
 			ms(l.P999), ms(l.Max), fmt.Sprint(l.Unseen), ms(l.BehindMax),
 			fmt.Sprintf("%.1f", l.CPU), fmt.Sprintf("%.0f %%", 100*l.Others))
+	}
+	b.WriteByte('\n')
+}
+
+// writeOutages writes the table of outages.
+func writeOutages(b *strings.Builder, lines []Line) {
+	head := false
+	for _, line := range lines {
+		o := line.Outage
+		if o == nil {
+			continue
+		}
+		if !head {
+			writeRow(b, "events/s", "outage s", "stations", "partitions", "events waiting",
+				"restored after s", "caught up after s", "events/s meanwhile", "µs CPU/event",
+				"peak MiB", "others", "right")
+			writeRow(b, slices.Repeat([]string{"---"}, 12)...)
+			head = true
+		}
+		right := "yes"
+		if len(o.Wrong) > 0 {
+			right = "no"
+		}
+		writeRow(b, fmt.Sprint(o.Rate), fmt.Sprintf("%.0f", o.Span.Seconds()),
+			fmt.Sprint(o.Stations), fmt.Sprint(o.Partitions), fmt.Sprint(o.Backlog),
+			fmt.Sprintf("%.1f", o.Restored.Seconds()), fmt.Sprintf("%.1f", o.CaughtUp.Seconds()),
+			fmt.Sprintf("%.0f", float64(o.Folded)/o.CaughtUp.Seconds()),
+			fmt.Sprintf("%.2f", o.perEvent()), fmt.Sprint(o.PeakRSS>>20),
+			fmt.Sprintf("%.0f %%", 100*o.Others), right)
+	}
+	if head {
+		b.WriteByte('\n')
+	}
+}
+
+// writeRestores writes the table of restores of one table.
+func writeRestores(b *strings.Builder, lines []Line) {
+	head := false
+	for _, line := range lines {
+		r := line.Rows
+		if r == nil {
+			continue
+		}
+		if !head {
+			writeRow(b, "restore of one table", "keys", "rows", "rows/s", "µs CPU/row", "peak MiB",
+				"others", "right")
+			writeRow(b, slices.Repeat([]string{"---"}, 8)...)
+			head = true
+		}
+		right := "no"
+		if r.Right {
+			right = "yes"
+		}
+		writeRow(b, r.Name, r.Keys, fmt.Sprint(r.Rows), fmt.Sprintf("%.0f", r.rate()),
+			fmt.Sprintf("%.2f", float64(r.ReadyCPU.Nanoseconds())/1000/float64(r.Rows)),
+			fmt.Sprint(r.RSSMax>>20), fmt.Sprintf("%.0f %%", 100*r.Others), right)
 	}
 }
 

@@ -49,6 +49,9 @@ func (t *tracker) count(latencies *hdrhistogram.Histogram) {
 
 // sent adds an event that is sent.
 func (t *tracker) sent(station string, at chargestream.Millis, due time.Time) {
+	if t == nil {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.pending[station] = append(t.pending[station], pendingEvent{at, due, t.latencies != nil})
@@ -131,6 +134,9 @@ func (t *tracker) fail(err error) {
 }
 
 func (t *tracker) err() error {
+	if t == nil {
+		return nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.failed
