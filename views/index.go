@@ -18,10 +18,11 @@ const (
 	fieldUser
 	fieldStation
 	fieldSite
-	fieldMonth // of the booking date
+	fieldMonth // of the booking date, or of the window's begin
 	fieldHeld
 	fieldState // of any connector
 	fieldOpen
+	fieldArea // a cell of a grid of the map
 )
 
 // term is a field with its value.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"chargestream"
 	"chargestream/web"
@@ -77,12 +78,34 @@ func TestInvoiceIndexes(t *testing.T) {
 	})
 }
 
+// degrees are coordinates, among them many at the edges of cells and of the map.
+func degrees(most int) *rapid.Generator[float64] {
+	return rapid.OneOf(rapid.Map(rapid.IntRange(-most, most), func(n int) float64 {
+		return float64(n)
+	}), rapid.SampledFrom([]float64{0, -0.02, 0.02, 1.999999, 2, float64(most), -float64(most)}),
+		rapid.Float64Range(-float64(most), float64(most)))
+}
+
+// drawArea draws an area of any size, or none.
+func drawArea(t *rapid.T) *web.Area {
+	if rapid.Bool().Draw(t, "anywhere") {
+		return nil
+	}
+	a := &web.Area{West: degrees(180).Draw(t, "west"), East: degrees(180).Draw(t, "east"),
+		South: degrees(90).Draw(t, "south"), North: degrees(90).Draw(t, "north")}
+	if a.South > a.North {
+		a.South, a.North = a.North, a.South
+	}
+	return a
+}
+
 // reporter is a station whose connectors are known by its reports, by the registry or by both.
 func (c *city) reporter(t *rapid.T, id chargestream.StationID) {
 	words := []string{"", "Available", "Charging", "Faulted"}
 	c.stations.set(string(id), nil)
 	c.registry.set(string(id), nil)
-	info := chargestream.StationInfo{StationID: id, SiteID: sites().Draw(t, "site")}
+	info := chargestream.StationInfo{StationID: id, SiteID: sites().Draw(t, "site"),
+		Latitude: degrees(90).Draw(t, "lat"), Longitude: degrees(180).Draw(t, "lon")}
 	for _, connector := range []chargestream.ConnectorID{"1", "2"} {
 		if word := rapid.SampledFrom(words).Draw(t, "status"); word != "" {
 			c.receive(t, status(id, connector, word))
@@ -111,7 +134,7 @@ func TestStationIndexes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := web.StationFilter{SiteID: sites().Draw(t, "by site")}
+		f := web.StationFilter{SiteID: sites().Draw(t, "by site"), Area: drawArea(t)}
 		state := rapid.IntRange(-1, int(chargestream.StateFaulted)).Draw(t, "by state")
 		if state >= 0 {
 			f.State = ptr(chargestream.State(state))
@@ -144,7 +167,12 @@ func TestListsReadWhatTheirFiltersName(t *testing.T) {
 		}
 		c.receive(t, status(id, "1", word))
 		put(t, c.registry, string(id), chargestream.StationInfo{StationID: id,
-			SiteID: chargestream.SiteID(fmt.Sprint(i % 6))})
+			SiteID: chargestream.SiteID(fmt.Sprint(i % 6)), Longitude: 2,
+			Latitude: 48 + float64(i)/10})
+		put(t, c.utilization, string(id)+"/1/2026-0"+fmt.Sprint(1+i%5)+"-02T12:00:00Z",
+			chargestream.Utilization{StationID: id, ConnectorID: "1",
+				WindowStart: chargestream.MillisOf(time.Date(2026, time.Month(1+i%5), 2, 12, 0, 0,
+					0, time.UTC))})
 		v := chargestream.Invoice{SessionID: "s", InvoiceID: "s-" + string(id), StationID: id,
 			UserID: chargestream.UserID(fmt.Sprint(i % 3)), Status: chargestream.StatusIssued,
 			SiteID: chargestream.SiteID(fmt.Sprint(i % 6)), BookingDate: "2026-03-02"}
@@ -176,6 +204,13 @@ func TestListsReadWhatTheirFiltersName(t *testing.T) {
 			return c.views.Anomalies(t.Context(), f)
 		})
 	}
+	windows := func(f web.UtilizationFilter) func() (int, error) {
+		f.Page = everything()
+		return counted(func() ([]chargestream.Utilization, error) {
+			return c.views.Utilization(t.Context(), f)
+		})
+	}
+	march := chargestream.MillisOf(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
 	for what, test := range map[string]struct {
 		table *memory
 		list  func() (int, error)
@@ -187,6 +222,14 @@ func TestListsReadWhatTheirFiltersName(t *testing.T) {
 		"stations by site": {c.stations, stations(web.StationFilter{SiteID: "2"}), 5, nil},
 		"stations by both": {c.stations, stations(web.StationFilter{SiteID: "2",
 			State: ptr(chargestream.StateFaulted)}), 1, []string{"00", "10", "20"}},
+		"stations by area": {c.stations, stations(web.StationFilter{Area: &web.Area{West: 1.99,
+			South: 48.05, East: 2.01, North: 48.35}}), 3, nil},
+		"stations of a continent": {c.stations, stations(web.StationFilter{Area: &web.Area{
+			West: -10, South: 35, East: 40, North: 48.05}}), 1, ids30()},
+		"windows by month": {c.utilization, windows(web.UtilizationFilter{From: march,
+			To: march + 31*chargestream.Day}), 6, nil},
+		"windows of two months": {c.utilization, windows(web.UtilizationFilter{
+			From: march + chargestream.Day, To: march + 35*chargestream.Day}), 12, nil},
 		"invoices by user":    {c.invoices, invoices(web.InvoiceFilter{UserID: "1"}), 10, nil},
 		"invoices by site":    {c.invoices, invoices(web.InvoiceFilter{SiteID: "1"}), 5, nil},
 		"invoices by month":   {c.invoices, invoices(web.InvoiceFilter{Month: "2026-04"}), 2, nil},
@@ -209,6 +252,15 @@ func TestListsReadWhatTheirFiltersName(t *testing.T) {
 			t.Errorf("%s: %q were read for %d items", what, reads, items)
 		}
 	}
+}
+
+// ids30 are the ids of all stations of the test above.
+func ids30() []string {
+	var list []string
+	for i := range 30 {
+		list = append(list, fmt.Sprintf("%02d", i))
+	}
+	return list
 }
 
 // TestFilteredListsNoteCorruptRows: a row that cannot be read is noted whatever is asked for.

@@ -44,6 +44,11 @@ func (v *Views) stationChoices(f *web.StationFilter) [][]set {
 	if f.SiteID != "" {
 		choices = append(choices, registry.with(term{fieldSite, string(f.SiteID)}))
 	}
+	if f.Area != nil {
+		if sets := areaSets(registry, f.Area); sets != nil {
+			choices = append(choices, sets)
+		}
+	}
 	if f.State != nil {
 		sets := stations.with(term{fieldState, f.State.String()})
 		if *f.State == chargestream.StateUnknown {
@@ -121,7 +126,7 @@ func registryTerms(key string, value []byte) ([]term, error) {
 	if err != nil || info == nil {
 		return nil, err
 	}
-	return valued(nil, fieldSite, string(info.SiteID)), nil
+	return areaTerms(valued(nil, fieldSite, string(info.SiteID)), info), nil
 }
 
 // decodeInfo is the entry of the registry that counts; nil where it was taken out.

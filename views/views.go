@@ -85,7 +85,7 @@ func New(t Tables, log *slog.Logger, count Counter) *Views {
 		stations:    newIndex(t.Stations, stationTerms),
 		sessions:    indexBy(t.Sessions, bySession, nil),
 		registry:    newIndex(t.Registry, registryTerms),
-		utilization: newIndex(t.Utilization, nil),
+		utilization: newIndex(t.Utilization, utilizationTerms),
 		invoices:    newIndex(t.Invoices, invoiceTerms),
 		anomalies:   newIndex(t.Anomalies, anomalyTerms),
 	}}

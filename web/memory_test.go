@@ -169,7 +169,7 @@ func cityStations() []chargestream.StationState {
 	return []chargestream.StationState{
 		{StationID: starID, LastSeen: moment(0),
 			Info: &chargestream.StationInfo{StationID: starID, SiteID: "north", Latitude: 48.85,
-				MaxPower: 150000, Connectors: []chargestream.ConnectorInfo{
+				Longitude: 2.35, MaxPower: 150000, Connectors: []chargestream.ConnectorInfo{
 					{ConnectorID: "1", Type: "IEC_62196_T2_COMBO"},
 					{ConnectorID: "2", Type: "IEC_62196_T2", MaxPower: 22000}}},
 			Connectors: []chargestream.ConnectorState{

@@ -16,6 +16,7 @@ type StationFilter struct {
 	ConnectorType string              // in any case; empty for any
 	MinPower      chargestream.Watts  // of the connector, else of its station; 0 for any
 	SiteID        chargestream.SiteID // empty for any
+	Area          *Area               // nil for any
 	Page          Page
 }
 
@@ -25,6 +26,9 @@ func StationKey(s *chargestream.StationState) string { return string(s.StationID
 // Matches reports whether a station is asked for, whatever its page.
 func (f *StationFilter) Matches(s *chargestream.StationState) bool {
 	if f.SiteID != "" && (s.Info == nil || s.Info.SiteID != f.SiteID) {
+		return false
+	}
+	if f.Area != nil && !f.Area.Contains(s.Info) {
 		return false
 	}
 	if f.State == nil && f.ConnectorType == "" && f.MinPower == 0 {
@@ -111,12 +115,18 @@ type stationsInput struct {
 	Type   string              `query:"connector_type" doc:"OCPI ConnectorType, in any case"`
 	Power  chargestream.Watts  `query:"min_power_w" minimum:"1" doc:"Least power in W"`
 	SiteID chargestream.SiteID `query:"site_id" doc:"Stations of this site"`
+	Area   string              `query:"bbox" doc:"west,south,east,north in degrees"`
 	PageInput
 }
 
 // filter is the filter that the parameters mean, without its page.
 func (in *stationsInput) filter() (StationFilter, error) {
 	f := StationFilter{ConnectorType: in.Type, MinPower: in.Power, SiteID: in.SiteID}
+	area, err := parseArea(in.Area)
+	if err != nil {
+		return f, err
+	}
+	f.Area = area
 	if in.Free {
 		free := stateWord(chargestream.StateAvailable.String())
 		if in.State != "" && in.State != free {
