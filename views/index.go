@@ -45,13 +45,7 @@ type index struct {
 
 // newIndex makes the index of a table and has it kept. Without terms it holds the keys alone.
 func newIndex(t Table, terms func(key string, value []byte) ([]term, error)) *index {
-	return indexBy(t, strings.Compare, terms)
-}
-
-// indexBy is newIndex with an order of the keys.
-func indexBy(t Table, compare func(a, b string) int,
-	terms func(key string, value []byte) ([]term, error)) *index {
-	x := &index{terms: terms, compare: compare, sets: map[term]*ordered{}}
+	x := &index{terms: terms, compare: strings.Compare, sets: map[term]*ordered{}}
 	t.OnChange(x.change)
 	return x
 }

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"chargestream"
 	"chargestream/billing"
@@ -66,11 +68,42 @@ func others(stations []chargestream.StationID,
 	return stations[:min(len(stations), alsoAtMax)]
 }
 
+// sharedIDs counts the session ids that sessions of several stations have. The task of a station
+// sees no other station, so only the view can.
+type sharedIDs struct {
+	sessions *index
+	count    atomic.Int64
+}
+
+// newSharedIDs has the index of sessions kept, and counts.
+func newSharedIDs(t Table) *sharedIDs {
+	s := &sharedIDs{sessions: &index{compare: bySession, sets: map[term]*ordered{}}}
+	t.OnChange(func(key string, old, row []byte) {
+		s.sessions.change(key, old, row)
+		switch n := len(keysOf(s.sessions, sessionOf(key), 3)); {
+		case old == nil && row != nil && n == 2:
+			s.count.Add(1)
+		case old != nil && row == nil && n == 1:
+			s.count.Add(-1)
+		}
+	})
+	return s
+}
+
+// SharedSessionIDs is how many session ids sessions of several stations have.
+func (v *Views) SharedSessionIDs() int64 { return v.indexes.shared.count.Load() }
+
+// keysOf are the keys of the rows of sessions with an id, up to a number of them.
+func keysOf(sessions *index, id string, most int) []string {
+	return sessions.read(nil, term{}, "/"+id, func(key string) bool {
+		most--
+		return most >= 0 && sessionOf(key) == id
+	})
+}
+
 // sessionKeys are the keys of the rows of all sessions with an id, whatever their stations.
 func (x *indexes) sessionKeys(id chargestream.SessionID) []string {
-	return x.sessions.read(nil, term{}, "/"+string(id), func(key string) bool {
-		return sessionOf(key) == string(id)
-	})
+	return keysOf(x.shared.sessions, string(id), math.MaxInt)
 }
 
 // bySession orders the keys of rows of sessions by the id of the session, and then by the station.

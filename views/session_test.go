@@ -78,6 +78,13 @@ func TestSessionAtSeveralStations(t *testing.T) {
 				got.StationID, diff)
 		}
 	}
+	shared := func(want int64) {
+		t.Helper()
+		if got := c.views.SharedSessionIDs(); got != want {
+			t.Errorf("%d ids at several stations, want %d", got, want)
+		}
+	}
+	shared(1)
 	check("", "u2", "A", "C", "orphan")
 	check("C", "u3")
 	c.charge("A", "s/1", charged(moment(120), "u4"))
@@ -85,8 +92,11 @@ func TestSessionAtSeveralStations(t *testing.T) {
 	c.sessions.set("A/s/1", nil)
 	c.sessions.set("orphan/s/1", nil)
 	check("", "u2", "C")
+	shared(1)
+	c.sessions.set("B%2F1/s/1", nil)
 	c.sessions.set("B%2F1/s/1", nil)
 	check("", "u3")
+	shared(0)
 	if _, err := c.views.Session(t.Context(), "s/1", "A"); !errors.Is(err, web.ErrNotFound) {
 		t.Errorf("a session that was deleted: %v", err)
 	}

@@ -73,7 +73,9 @@ type Views struct {
 
 // indexes are what rows are found by.
 type indexes struct {
-	stations, sessions, registry, utilization, invoices, anomalies *index
+	stations, registry, utilization, invoices, anomalies *index
+
+	shared *sharedIDs // with the index of sessions
 }
 
 var _ web.Source = (*Views)(nil)
@@ -83,7 +85,7 @@ var _ web.Source = (*Views)(nil)
 func New(t Tables, log *slog.Logger, count Counter) *Views {
 	return &Views{tables: t, corrupt: newCorruption(log, count), indexes: &indexes{
 		stations:    newIndex(t.Stations, stationTerms),
-		sessions:    indexBy(t.Sessions, bySession, nil),
+		shared:      newSharedIDs(t.Sessions),
 		registry:    newIndex(t.Registry, registryTerms),
 		utilization: newIndex(t.Utilization, utilizationTerms),
 		invoices:    newIndex(t.Invoices, invoiceTerms),

@@ -60,5 +60,12 @@ func newViewCounter(r prometheus.Registerer) viewCounter {
 	return c
 }
 
+// sharedSessionIDs is a metric of session ids that sessions of several stations have.
+func sharedSessionIDs(count func() int64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "stream_shared_session_ids",
+		Help: "Session ids that sessions of several stations have."},
+		func() float64 { return float64(count()) })
+}
+
 // Corrupt implements views.Counter.
 func (c viewCounter) Corrupt(topic string) { c.corrupt.WithLabelValues(topic).Inc() }

@@ -76,7 +76,8 @@ func TestEveryMetricIsExplained(t *testing.T) {
 	engine.NewMetrics(r)
 	newCounters(r)
 	newViewCounter(r)
-	r.MustRegister(newViewMetrics(nil), engine.NewWatch(engine.Config{}, nil).Collector("run"))
+	r.MustRegister(sharedSessionIDs(nil), newViewMetrics(nil),
+		engine.NewWatch(engine.Config{}, nil).Collector("run"))
 	descriptions := make(chan *prometheus.Desc)
 	go func() { r.Describe(descriptions); close(descriptions) }()
 	known := map[string]bool{}

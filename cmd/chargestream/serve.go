@@ -145,6 +145,7 @@ func (a *app) serveViews(ctx context.Context, listener net.Listener, forced bool
 		Tariffs:     tables[topics.Table(topics.TableTariffs)],
 		Letters:     letters,
 	}, log, newViewCounter(registry))
+	registry.MustRegister(sharedSessionIDs(source.SharedSessionIDs))
 	var running sync.WaitGroup
 	for _, v := range tables {
 		running.Go(func() {
