@@ -104,6 +104,10 @@ func (s *stage) latencyAt(ctx context.Context, c *child, sender *sender, rate in
 	if err := sender.send(ctx, rate, s.warm); err != nil {
 		return err
 	}
+	stored, err := sizes(ctx, s.addr)
+	if err != nil {
+		return err
+	}
 	meter, err := harness.StartMeter(s.broker, fixedWork())
 	if err != nil {
 		return err
@@ -132,12 +136,16 @@ func (s *stage) latencyAt(ctx context.Context, c *child, sender *sender, rate in
 		return err
 	}
 	sender.events.count(nil)
+	more, err := sizes(ctx, s.addr)
+	if err != nil {
+		return err
+	}
 	l := newLatency(hist)
+	l.measured(grown(stored, more), reading, after-before)
 	l.Rate, l.Seconds, l.Partitions = rate, took.Seconds(), s.partitions
 	l.Stations, l.Unseen = s.load.workload.Stations, unseen
 	l.BehindMax = sender.behindMax.Microseconds()
-	l.CPU = float64((after - before).Microseconds()) / float64(max(l.Count, 1))
-	l.PeakRSS, l.Others, l.Loop = c.PeakRSS(), reading.Others, reading.Loop
+	l.PeakRSS = c.PeakRSS()
 	if err := s.keep(Line{Latency: l}); err != nil {
 		return err
 	}
@@ -149,6 +157,21 @@ func (s *stage) latencyAt(ctx context.Context, c *child, sender *sender, rate in
 func newLatency(h *hdrhistogram.Histogram) *Latency {
 	return &Latency{Count: h.TotalCount(), P50: h.ValueAtQuantile(50), P90: h.ValueAtQuantile(90),
 		P99: h.ValueAtQuantile(99), P999: h.ValueAtQuantile(99.9), Max: h.Max(), Mean: h.Mean()}
+}
+
+// measured adds what topics grew by, and the CPU time of broker and program.
+func (l *Latency) measured(grown map[string]int64, reading harness.Reading, cpu time.Duration) {
+	events := float64(max(l.Count, 1))
+	for topic, bytes := range grown {
+		if topic == topics.MeterValues {
+			l.Input = float64(bytes) / events
+		} else {
+			l.Sent += float64(bytes) / events
+		}
+	}
+	l.CPU = float64(cpu.Microseconds()) / events
+	l.BrokerCPU = float64(reading.Broker.Microseconds()) / events
+	l.Others, l.Loop = reading.Others, reading.Loop
 }
 
 // String is the latency in one line.

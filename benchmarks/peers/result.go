@@ -97,8 +97,13 @@ type Latency struct {
 	Mean       float64
 	// BehindMax is the most that the sender was behind its schedule; it is part of the latency.
 	BehindMax int64
-	CPU       float64 // microseconds of the program's CPU time for each event
-	PeakRSS   int64   // bytes, so far
+	// For each event: microseconds of CPU time of program and broker, and by how many bytes the
+	// input and all other topics grew.
+	CPU       float64
+	BrokerCPU float64
+	Input     float64
+	Sent      float64
+	PeakRSS   int64 // bytes, so far
 	Others    float64
 	Loop      time.Duration
 }

@@ -109,7 +109,8 @@ func TestSmokeLatency(t *testing.T) {
 		t.Fatalf("%d results", len(s.lines))
 	}
 	l := s.lines[0].Latency
-	if l.Count != 30 || l.Unseen != 0 || l.P50 <= 0 || l.P50 > l.P999 || l.P999 > l.Max {
+	if l.Count != 30 || l.Unseen != 0 || l.P50 <= 0 || l.P50 > l.P999 || l.P999 > l.Max ||
+		l.Input <= 0 || l.Sent <= 0 || l.CPU <= 0 {
 		t.Errorf("%+v", l)
 	}
 }

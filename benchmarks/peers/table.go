@@ -125,13 +125,14 @@ func writeLatencies(b *strings.Builder, lines []Line) {
 	}
 	slices.SortFunc(rows, func(x, y *Latency) int { return cmp.Compare(x.Rate, y.Rate) })
 	writeRow(b, "events/s due", "seconds", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "unseen",
-		"sender behind ms", "µs CPU/event", "others")
-	writeRow(b, slices.Repeat([]string{"---"}, 10)...)
+		"sender behind ms", "µs CPU/event", "µs broker CPU/event", "bytes sent/event", "others")
+	writeRow(b, slices.Repeat([]string{"---"}, 12)...)
 	ms := func(us int64) string { return fmt.Sprintf("%.1f", float64(us)/1000) }
 	for _, l := range rows {
 		writeRow(b, fmt.Sprint(l.Rate), fmt.Sprintf("%.0f", l.Seconds), ms(l.P50), ms(l.P99),
 			ms(l.P999), ms(l.Max), fmt.Sprint(l.Unseen), ms(l.BehindMax),
-			fmt.Sprintf("%.1f", l.CPU), fmt.Sprintf("%.0f %%", 100*l.Others))
+			fmt.Sprintf("%.1f", l.CPU), fmt.Sprintf("%.1f", l.BrokerCPU),
+			fmt.Sprintf("%.0f", l.Sent), fmt.Sprintf("%.0f %%", 100*l.Others))
 	}
 	b.WriteByte('\n')
 }

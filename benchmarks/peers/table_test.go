@@ -28,7 +28,8 @@ func TestTable(t *testing.T) {
 		run(time.Second, 100), run(4*time.Second, 300, "an invoice is missing"),
 		run(2*time.Second, 200),
 		{Latency: &Latency{Rate: 5000, Seconds: 20, P50: 1, P99: 2000, P999: 3000, Max: 4000}},
-		{Latency: &Latency{Rate: 1000, Seconds: 20, Unseen: 7, CPU: 12.34}},
+		{Latency: &Latency{Rate: 1000, Seconds: 20, Unseen: 7, CPU: 12.34, BrokerCPU: 4.5,
+			Sent: 90}},
 		{Outage: &Outage{Rate: 20, Span: 10 * time.Minute, Backlog: 12_000, Stations: 3,
 			Partitions: 4, Restored: time.Second, CaughtUp: 50 * time.Second, Folded: 13_000,
 			CPU: 26 * time.Millisecond, PeakRSS: 5 << 20}},
@@ -55,9 +56,9 @@ func TestTable(t *testing.T) {
 		`200 | 9 | 50 | 0.25 | 400 | 3 | 10 % | no |
 
 | events/s due | seconds | p50 ms | p99 ms | p99.9 ms | max ms | unseen | sender behind ms | ` +
-		`µs CPU/event | others |
-` + rule(10) + `| 1000 | 20 | 0.0 | 0.0 | 0.0 | 0.0 | 7 | 0.0 | 12.3 | 0 % |
-| 5000 | 20 | 0.0 | 2.0 | 3.0 | 4.0 | 0 | 0.0 | 0.0 | 0 % |
+		`µs CPU/event | µs broker CPU/event | bytes sent/event | others |
+` + rule(12) + `| 1000 | 20 | 0.0 | 0.0 | 0.0 | 0.0 | 7 | 0.0 | 12.3 | 4.5 | 90 | 0 % |
+| 5000 | 20 | 0.0 | 2.0 | 3.0 | 4.0 | 0 | 0.0 | 0.0 | 0.0 | 0 | 0 % |
 
 | events/s | outage s | stations | partitions | events waiting | restored after s | ` +
 		`caught up after s | events/s meanwhile | µs CPU/event | peak MiB | others | right |
