@@ -46,7 +46,7 @@ type child struct {
 // start starts an instance that reaches the broker through the proxy only.
 func (f *faults) start(dir string) {
 	c := &child{ended: make(chan struct{}), cmd: startInstance(f.t, instanceSpec{
-		brokers: []string{f.proxy.Addr()}, dir: dir, guarantee: engine.ExactlyOnce,
+		brokers: f.proxies.Addrs(), dir: dir, guarantee: engine.ExactlyOnce,
 		session: sessionTimeout(f.b), audited: true})}
 	f.running[dir] = c
 	go func() {
@@ -151,23 +151,23 @@ func (f *faults) joinAndLeave(dir string) {
 func (f *faults) cut() {
 	total := 0
 	for range 3 {
-		total += f.proxy.Cut()
+		total += f.proxies.Cut()
 		<-time.After(time.Duration(f.rng.IntN(500)) * time.Millisecond)
 	}
 	f.note("connections cut", strconv.Itoa(total))
 	f.pause()
 	f.note("connections refused", "")
-	f.proxy.Refuse(true)
+	f.proxies.Refuse(true)
 	<-time.After(f.between())
-	f.proxy.Refuse(false)
+	f.proxies.Refuse(false)
 }
 
 // stall lets nothing pass for a while.
 func (f *faults) stall() {
 	f.note("connections stalled", "")
-	f.proxy.Stall(true)
+	f.proxies.Stall(true)
 	<-time.After(f.between())
-	f.proxy.Stall(false)
+	f.proxies.Stall(false)
 }
 
 // refuseWrites answers writes, outputs and changelogs, as a broker does that leads no more.
@@ -184,7 +184,7 @@ func (f *faults) loseAnswers() {
 // failWrites answers writes with an error for a while, and until it has hit one: after a kill
 // nothing may be written for as long as a session lasts.
 func (f *faults) failWrites(name string, fault kafkatest.ProduceFault) {
-	fails := f.proxy.FailProduce(fault)
+	fails := f.proxies.FailProduce(fault)
 	<-time.After(f.between())
 	f.until(name, func() bool { return fails.Hits() > 0 })
 	fails.End()

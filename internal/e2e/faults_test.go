@@ -53,13 +53,13 @@ func TestFaults(t *testing.T) {
 			t.Log("passed. Run again with:", again)
 		}
 	})
-	b, proxy := kafkatest.StartBehindProxy(t)
+	b, proxies := kafkatest.StartCluster(t, 1)
 	defer watchHanging(t, b)()
 	makeAuditedTopics(t, b)
 	j, reference := journalOf(t, e2e.JournalConfig{Seed: seed, Events: *faultEvents,
 		Partitions: partitions, Depot: 400, City: 300})
 	produce(t, b, reference)
-	f := &faults{t: t, b: b, proxy: proxy, rng: rand.New(rand.NewPCG(seed, 0)),
+	f := &faults{t: t, b: b, proxies: proxies, rng: rand.New(rand.NewPCG(seed, 0)),
 		running: map[string]*child{}, done: map[string]int{}}
 	t.Cleanup(f.killAll)
 	base := t.TempDir()
@@ -95,7 +95,7 @@ func TestFaults(t *testing.T) {
 type faults struct {
 	t       *testing.T
 	b       kafkatest.Broker
-	proxy   *kafkatest.Proxy
+	proxies kafkatest.Proxies
 	rng     *rand.Rand
 	running map[string]*child
 	done    map[string]int

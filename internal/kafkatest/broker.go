@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -12,6 +13,10 @@ import (
 // ("host:port", separated by commas). That cluster must be there for tests alone: they delete
 // the topics and groups they use.
 const BrokersEnv = "CHARGESTREAM_TEST_BROKERS"
+
+// NodesEnv names the environment variable with the number of nodes of a real Kafka that Launch
+// starts; 1 if it is not set.
+const NodesEnv = "CHARGESTREAM_TEST_NODES"
 
 // DefaultPartitions is the number of partitions of a topic that does not ask for another.
 const DefaultPartitions = 4
@@ -53,14 +58,15 @@ type options struct{ durable bool }
 func Durable() Option { return func(o *options) { o.durable = true } }
 
 // Launch starts the broker that this build and environment ask for: the cluster of BrokersEnv,
-// else a real Kafka if built with the tag `integration`, else the fake. The caller closes it.
+// else a real Kafka of NodesEnv nodes if built with the tag `integration`, else the fake. The
+// caller closes it.
 func Launch(ctx context.Context, opts ...Option) (Broker, error) {
 	if env := os.Getenv(BrokersEnv); env != "" {
 		addrs := strings.Split(env, ",")
-		if err := awaitReady(ctx, addrs, nil); err != nil {
+		if err := awaitReady(ctx, addrs, 1); err != nil {
 			return nil, fmt.Errorf("use the cluster of %s: %w", BrokersEnv, err)
 		}
-		return existing{cluster{addrs}}, nil
+		return existing{addrs}, nil
 	}
 	if !realByDefault {
 		return LaunchFake(ctx, opts...)
@@ -69,24 +75,31 @@ func Launch(ctx context.Context, opts ...Option) (Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return LaunchKafka(ctx, libs)
+	nodes := 1
+	if env := os.Getenv(NodesEnv); env != "" {
+		if nodes, err = strconv.Atoi(env); err != nil || nodes < 1 || nodes > nodesMax {
+			return nil, fmt.Errorf("%s is %q, expected a number from 1 to %d", NodesEnv, env,
+				nodesMax)
+		}
+	}
+	return LaunchCluster(ctx, libs, nodes)
 }
 
-// cluster is what all brokers share: addresses, and what a client may ask of them.
-type cluster struct{ addrs []string }
+// addresses is what all brokers share: where they are, and what a client may ask of them.
+type addresses []string
 
-func (c cluster) Addrs() []string { return c.addrs }
+func (a addresses) Addrs() []string { return a }
 
-func (c cluster) CreateTopics(ctx context.Context, topics ...Topic) error {
-	return createTopics(ctx, c.addrs, topics)
+func (a addresses) CreateTopics(ctx context.Context, topics ...Topic) error {
+	return createTopics(ctx, a, topics)
 }
 
-func (c cluster) FreshTopics(ctx context.Context, topics ...Topic) error {
-	return freshTopics(ctx, c.addrs, topics)
+func (a addresses) FreshTopics(ctx context.Context, topics ...Topic) error {
+	return freshTopics(ctx, a, topics)
 }
 
 // existing is a cluster that somebody else runs.
-type existing struct{ cluster }
+type existing struct{ addresses }
 
 func (existing) Real() bool     { return true }
 func (existing) Kill() error    { return unsupported("kill") }

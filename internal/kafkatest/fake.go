@@ -19,7 +19,7 @@ const minSession = time.Second
 // fake is an in-process broker. It serialises all requests, so it cannot show races inside a
 // real coordinator.
 type fake struct {
-	cluster
+	addresses
 	dir  string // data directory; empty when all is kept in memory
 	port int    // 0 when kfake chooses
 
@@ -48,7 +48,7 @@ func LaunchFake(_ context.Context, opts ...Option) (Broker, error) {
 	if err := f.listen(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	f.addrs = f.serving.ListenAddrs()
+	f.addresses = f.serving.ListenAddrs()
 	return f, nil
 }
 

@@ -1,66 +1,39 @@
 package kafkatest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
+	"strconv"
 )
 
-// KafkaVersion is the Apache Kafka that LaunchKafka expects to find.
+// KafkaVersion is the Apache Kafka that LaunchCluster expects to find.
 const KafkaVersion = "4.3.0"
 
 const (
-	launchTries    = 3    // a port may be taken between choosing and listening
-	logTail        = 2000 // bytes of the broker's own output shown in an error
-	clusterID      = "Y2hhcmdlc3RyZWFtdGVzdA"
-	cleanerBackoff = "500" // milliseconds between two rounds of log compaction
+	launchTries = 3 // a port may be taken between choosing and listening
+	clusterID   = "Y2hhcmdlc3RyZWFtdGVzdA"
+	nodesMax    = 5
+	replicasMax = 3 // of a topic, where there are as many nodes
 )
 
-// properties is the broker's configuration; %[1]d is its port, %[2]d the controller's, %[3]s
-// the data directory, %[4]d the port that a proxy leads to and %[5]s where that proxy listens:
-// clients that ask there are told to stay there. What differs from a production broker is only
-// how soon it does things.
-const properties = `process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:%[2]d
-listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d,PROXIED://127.0.0.1:%[4]d
-advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d,PROXIED://%[5]s
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
-log.dirs=%[3]s
-num.partitions=4
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
-transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
-group.initial.rebalance.delay.ms=0
-broker.session.timeout.ms=3000
-broker.heartbeat.interval.ms=500
-group.min.session.timeout.ms=1000
-log.initial.task.delay.ms=500
-log.cleaner.backoff.ms=` + cleanerBackoff + `
-log.cleaner.dedupe.buffer.size=4194304
-`
-
-// kafka is a single-node Apache Kafka in a child process.
-type kafka struct {
-	cluster
-	libs string // directory of jars
-	dir  string // configuration, output and data
-
-	mu   sync.Mutex
-	proc *process
+// Cluster is a real Apache Kafka of one or more nodes, each a child process with the roles of
+// broker and controller. Topics have three replicas where there are three nodes, and two of them
+// must be in sync.
+//
+// Between any two nodes there are proxies, one for each direction: a node knows the others by name,
+// and each has a list of its own of where these names are (127.0.i.j for node j seen from node i,
+// which Linux has without being told). So Isolate cuts a node off from the others, replication and
+// the controllers' quorum, and from nothing else.
+type Cluster struct {
+	addresses
+	dir   string
+	nodes []*Node
+	links []*Proxy
 }
 
 // FindJars returns the directory that `make kafka-jars` fills, looked up from the working
@@ -91,21 +64,19 @@ func FindJars() (string, error) {
 	return libs, nil
 }
 
-// LaunchKafka starts a real Kafka from the jars in libs: one KRaft node on free loopback ports
-// with a new data directory. It takes about 2 s and 250 MB. The caller closes it.
-func LaunchKafka(ctx context.Context, libs string) (Broker, error) {
-	return LaunchKafkaBehind(ctx, libs, nil)
-}
-
-// LaunchKafkaBehind is LaunchKafka with a proxy before the broker, whose target it sets: clients
-// that connect to the proxy's address are led through it for good, those that connect to the
-// broker's own are not. The proxy stays the caller's; nil for none.
-func LaunchKafkaBehind(ctx context.Context, libs string, proxy *Proxy) (Broker, error) {
+// LaunchCluster starts a real Kafka from the jars in libs: KRaft nodes on free loopback ports with
+// new data directories. One node takes about 2 s and 250 MB. The caller closes it.
+//
+// Each node has the proxy of its place before its clients, whose target it sets, if there is one:
+// clients that connect to a proxy's address are led through the proxies for good, those that
+// connect to the brokers' own are not. The proxies stay the caller's.
+func LaunchCluster(ctx context.Context, libs string, nodes int, proxies ...*Proxy) (*Cluster,
+	error) {
 	var failures error
 	for range launchTries {
-		k, err := launchKafka(ctx, libs, proxy)
+		c, err := launchCluster(ctx, libs, nodes, proxies)
 		if err == nil {
-			return k, nil
+			return c, nil
 		}
 		failures = errors.Join(failures, err)
 		if ctx.Err() != nil || !errors.Is(err, errEnded) {
@@ -115,113 +86,163 @@ func LaunchKafkaBehind(ctx context.Context, libs string, proxy *Proxy) (Broker, 
 	return nil, fmt.Errorf("launch Kafka %s: %w", KafkaVersion, failures)
 }
 
-func launchKafka(ctx context.Context, libs string, proxy *Proxy) (*kafka, error) {
-	ports, err := freePorts(3)
+func launchCluster(ctx context.Context, libs string, nodes int, proxies []*Proxy) (c *Cluster,
+	err error) {
+	c = &Cluster{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	if c.dir, err = os.MkdirTemp("", "chargestream-kafka-"); err != nil {
+		return c, fmt.Errorf("make directory: %w", err)
+	}
+	ports, err := freePorts(portsOfNode * nodes)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	dir, err := os.MkdirTemp("", "chargestream-kafka-")
-	if err != nil {
-		return nil, fmt.Errorf("make directory: %w", err)
+	for i := range nodes {
+		p := ports[portsOfNode*i:]
+		n := &Node{id: i + 1, ports: nodePorts{p[0], p[1], p[2], p[3]}, libs: libs,
+			dir: filepath.Join(c.dir, strconv.Itoa(i+1)), heap: heapOfMany}
+		if nodes == 1 {
+			n.heap = heapAlone
+		}
+		if i < len(proxies) {
+			n.proxy = proxies[i]
+		}
+		if err := os.Mkdir(n.dir, 0o700); err != nil {
+			return c, fmt.Errorf("make directory: %w", err)
+		}
+		c.nodes, c.addresses = append(c.nodes, n), append(c.addresses, n.Addr())
 	}
-	k := &kafka{cluster: cluster{[]string{loopback(ports[0])}}, libs: libs, dir: dir}
-	behind := loopback(ports[2]) // where clients of the second listener are sent
-	if proxy != nil {
-		proxy.Target(behind)
-		behind = proxy.Addr()
+	if err := c.link(); err != nil {
+		return c, err
 	}
-	text := fmt.Sprintf(properties, ports[0], ports[1], filepath.Join(dir, "data"), ports[2],
-		behind)
-	if err := os.WriteFile(k.config(), []byte(text), 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("write configuration: %w", err), k.Close())
+	if err := each(c.nodes, func(n *Node) error {
+		return errors.Join(n.configure(c.nodes), n.format(ctx))
+	}); err != nil {
+		return c, err
 	}
-	format := k.java(ctx, "kafka.tools.StorageTool", "format", "-t", clusterID, "-c", k.config())
-	if out, err := format.CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("format: %w: %s", err, tail(out)), k.Close())
-	}
-	if err := k.start(ctx); err != nil {
-		return nil, errors.Join(err, k.Close())
-	}
-	return k, nil
+	return c, c.start(ctx)
 }
 
-func (k *kafka) config() string { return filepath.Join(k.dir, "server.properties") }
-func (k *kafka) output() string { return filepath.Join(k.dir, "output.log") }
-
-// java prepares a Java process with a small heap and only the quick compiler: tests start many
-// brokers and push little through each.
-func (k *kafka) java(ctx context.Context, class string, args ...string) *exec.Cmd {
-	flags := []string{"-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-		"-cp", filepath.Join(k.libs, "*"), class}
-	return exec.CommandContext(ctx, "java", append(flags, args...)...)
-}
-
-// start runs the broker on the data there is and waits until it answers.
-func (k *kafka) start(ctx context.Context) (err error) {
-	out, err := os.OpenFile(k.output(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("open output: %w", err)
-	}
-	// The child has its own descriptor once it runs.
-	defer func() { err = errors.Join(err, out.Close()) }()
-	// The broker outlives the context of whoever started it.
-	cmd := k.java(context.WithoutCancel(ctx), "kafka.Kafka", k.config())
-	cmd.Stdout, cmd.Stderr = out, out
-	proc, err := startProcess(cmd)
-	if err != nil {
-		return err
-	}
-	k.mu.Lock()
-	k.proc = proc
-	k.mu.Unlock()
-	if err := awaitReady(ctx, k.addrs, proc); err != nil {
-		said, readErr := os.ReadFile(k.output())
-		return errors.Join(fmt.Errorf("%w: %s", err, tail(said)), readErr)
+// link puts the proxies between the nodes.
+func (c *Cluster) link() error {
+	for _, from := range c.nodes {
+		for _, to := range c.nodes {
+			if from == to {
+				continue
+			}
+			for _, port := range []int{to.ports.nodes, to.ports.controller} {
+				p, err := newProxyAt(net.JoinHostPort(linkAddr(from.id, to.id),
+					strconv.Itoa(port)))
+				if err != nil {
+					return err
+				}
+				p.Target(loopback(port))
+				c.links = append(c.links, p)
+				from.links, to.links = append(from.links, p), append(to.links, p)
+			}
+		}
 	}
 	return nil
 }
 
-func (k *kafka) Real() bool { return true }
+// start starts all nodes and waits until they answer.
+func (c *Cluster) start(ctx context.Context) error {
+	for _, n := range c.nodes {
+		if err := n.Start(); err != nil {
+			return err
+		}
+	}
+	return c.Await(ctx)
+}
 
-func (k *kafka) Kill() error {
-	if p := k.process(); p != nil {
-		return p.kill()
+// Await returns when all nodes are up, there are coordinators, and each partition of every topic
+// has a leader and all its replicas in sync.
+func (c *Cluster) Await(ctx context.Context) error {
+	if err := c.await(ctx); err != nil {
+		for _, n := range c.nodes {
+			err = errors.Join(err, errors.New(host(n.id)+": "+n.said()))
+		}
+		return err
 	}
 	return nil
 }
 
-func (k *kafka) Stop() error {
-	if p := k.process(); p != nil {
-		return p.stop()
+func (c *Cluster) await(ctx context.Context) error {
+	procs := make([]*process, len(c.nodes))
+	for i, n := range c.nodes {
+		procs[i] = n.process()
 	}
-	return nil
+	return awaitReady(ctx, c.addresses, len(c.nodes), procs...)
 }
 
-func (k *kafka) Restart() error {
-	if err := k.Stop(); err != nil {
-		return err
+// Nodes are the cluster's nodes, in the order of their ids.
+func (c *Cluster) Nodes() []*Node { return c.nodes }
+
+// Node is the node with an id; nil if there is none.
+func (c *Cluster) Node(id int32) *Node {
+	if id < 1 || int(id) > len(c.nodes) {
+		return nil
 	}
-	return k.start(context.Background())
+	return c.nodes[id-1]
 }
 
-func (k *kafka) Close() error {
-	if err := k.Kill(); err != nil {
+// Real implements Broker.
+func (c *Cluster) Real() bool { return true }
+
+// Kill implements Broker: all nodes at once.
+func (c *Cluster) Kill() error { return each(c.nodes, (*Node).Kill) }
+
+// Stop implements Broker. Of several nodes the last ones have no quorum to leave in order, so all
+// but the first are killed after it.
+func (c *Cluster) Stop() error {
+	if err := c.nodes[0].Stop(); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(k.dir); err != nil {
+	return c.Kill()
+}
+
+// Restart implements Broker.
+func (c *Cluster) Restart() error {
+	if err := c.Stop(); err != nil {
+		return err
+	}
+	return c.start(context.Background())
+}
+
+// Close implements Broker.
+func (c *Cluster) Close() error {
+	err := c.Kill()
+	for _, link := range c.links {
+		err = errors.Join(err, link.Close())
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(c.dir); err != nil {
 		return fmt.Errorf("remove directory: %w", err)
 	}
 	return nil
 }
 
-func (k *kafka) process() *process {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.proc
-}
-
-// tail returns the end of a program's output, one line.
-func tail(out []byte) string {
-	out = bytes.TrimSpace(out)
-	return strings.ReplaceAll(string(out[max(0, len(out)-logTail):]), "\n", " | ")
+// each does the same with all nodes at once.
+func each(nodes []*Node, do func(*Node) error) error {
+	done := make(chan error)
+	for _, n := range nodes {
+		go func() {
+			if err := do(n); err != nil {
+				done <- fmt.Errorf("%s: %w", host(n.id), err)
+				return
+			}
+			done <- nil
+		}()
+	}
+	var err error
+	for range nodes {
+		err = errors.Join(err, <-done)
+	}
+	return err
 }

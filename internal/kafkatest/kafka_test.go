@@ -13,7 +13,7 @@ import (
 )
 
 func TestLaunchKafkaWithoutJarsSaysWhy(t *testing.T) {
-	_, err := kafkatest.LaunchKafka(t.Context(), t.TempDir())
+	_, err := kafkatest.LaunchCluster(t.Context(), t.TempDir(), 1)
 	if err == nil || !strings.Contains(err.Error(), "StorageTool") {
 		t.Fatalf("got %v, want Java's own words", err)
 	}
@@ -21,7 +21,8 @@ func TestLaunchKafkaWithoutJarsSaysWhy(t *testing.T) {
 
 // TestBehindProxy holds that who connects to the proxy stays behind it, and nobody else does.
 func TestBehindProxy(t *testing.T) {
-	b, proxy := kafkatest.StartBehindProxy(t)
+	b, proxies := kafkatest.StartCluster(t, 1)
+	proxy := proxies[0]
 	kafkatest.MustTopics(t, b, kafkatest.Topic{Name: "behind"})
 	cl, err := kgo.NewClient(kgo.SeedBrokers(proxy.Addr()))
 	if err != nil {

@@ -13,14 +13,14 @@ func TestTagChoosesTheBroker(t *testing.T) {
 	if b.Real() != realByDefault {
 		t.Fatalf("real is %v, built for %v", b.Real(), realByDefault)
 	}
-	k, ok := b.(*kafka)
+	k, ok := b.(*Cluster)
 	if !ok {
 		return
 	}
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if k.process().running() {
+	if k.nodes[0].process().running() {
 		t.Error("the process runs after Close")
 	}
 	if _, err := os.Stat(k.dir); !os.IsNotExist(err) {

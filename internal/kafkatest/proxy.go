@@ -72,7 +72,11 @@ func NewProxy() (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", loopback(ports[0]))
+	return newProxyAt(loopback(ports[0]))
+}
+
+func newProxyAt(addr string) (*Proxy, error) {
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}

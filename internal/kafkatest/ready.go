@@ -18,29 +18,28 @@ const (
 // errEnded is returned by awaitReady when the broker ended before it answered.
 var errEnded = errors.New("broker ended before it answered")
 
-// awaitReady returns when the brokers serve clients, or when proc has ended (nil: nobody's
-// child), or when readyLimit is over.
-func awaitReady(ctx context.Context, addrs []string, proc *process) error {
+// awaitReady returns when so many brokers serve clients, or when one of the processes has ended,
+// or when readyLimit is over.
+func awaitReady(ctx context.Context, addrs []string, nodes int, procs ...*process) error {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
-	var exited chan struct{} // nil: never
-	if proc != nil {
-		exited = proc.exited
-	}
 	// Without retries of its own the client tells at once what is amiss.
 	return withClient(addrs, func(cl *kgo.Client) error {
 		tick := time.NewTicker(readyPoll)
 		defer tick.Stop()
 		last := errors.New("no answer")
 		for {
+			for _, p := range procs {
+				if !p.running() {
+					return fmt.Errorf("%w: %v", errEnded, p.status)
+				}
+			}
 			select {
-			case <-exited:
-				return fmt.Errorf("%w: %v", errEnded, proc.status)
 			case <-ctx.Done():
 				return fmt.Errorf("wait for %v: %w: %w", addrs, ctx.Err(), last)
 			case <-tick.C:
 			}
-			if last = serving(ctx, kadm.NewClient(cl)); last == nil {
+			if last = serving(ctx, kadm.NewClient(cl), nodes); last == nil {
 				return nil
 			}
 		}
@@ -48,8 +47,9 @@ func awaitReady(ctx context.Context, addrs []string, proc *process) error {
 }
 
 // serving returns nil when there are coordinators of groups and transactions (their topics are
-// made when first asked for) and each partition of every topic has a leader.
-func serving(ctx context.Context, adm *kadm.Client) error {
+// made when first asked for), so many brokers, and each partition of every topic has a leader and
+// all its replicas in sync.
+func serving(ctx context.Context, adm *kadm.Client, nodes int) error {
 	const anyName = "ready"
 	groups := adm.FindGroupCoordinators(ctx, anyName)
 	transactions := adm.FindTxnCoordinators(ctx, anyName)
@@ -60,9 +60,18 @@ func serving(ctx context.Context, adm *kadm.Client) error {
 	if err != nil {
 		return fmt.Errorf("read metadata: %w", err)
 	}
+	if len(meta.Brokers) < nodes {
+		return fmt.Errorf("%d of %d brokers are up", len(meta.Brokers), nodes)
+	}
 	for _, topic := range meta.Topics {
 		if err := led(topic); err != nil {
 			return err
+		}
+		for _, p := range topic.Partitions {
+			if len(p.ISR) < len(p.Replicas) {
+				return fmt.Errorf("%s/%d has %d of %d replicas in sync", p.Topic, p.Partition,
+					len(p.ISR), len(p.Replicas))
+			}
 		}
 	}
 	return nil

@@ -30,9 +30,9 @@ func StartFake(t testing.TB, opts ...Option) Broker {
 	return closing(t)(LaunchFake(t.Context(), opts...))
 }
 
-// StartBehindProxy starts a real Kafka of this test's own and a proxy before it, with no topics,
-// and closes both after the test. It needs the jars of `make kafka-jars`.
-func StartBehindProxy(t testing.TB) (Broker, *Proxy) {
+// StartCluster starts a real Kafka of this test's own, with no topics, and a proxy before each of
+// its nodes, and closes all after the test. It needs the jars of `make kafka-jars`.
+func StartCluster(t testing.TB, nodes int) (*Cluster, Proxies) {
 	t.Helper()
 	ctx, cancel := limited(t)
 	defer cancel()
@@ -40,16 +40,20 @@ func StartBehindProxy(t testing.TB) (Broker, *Proxy) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy, err := NewProxy()
-	if err != nil {
-		t.Fatalf("start a proxy: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := proxy.Close(); err != nil {
-			t.Errorf("close the proxy: %v", err)
+	proxies := make(Proxies, nodes)
+	for i := range proxies {
+		if proxies[i], err = NewProxy(); err != nil {
+			t.Fatalf("start a proxy: %v", err)
 		}
-	})
-	return closing(t)(LaunchKafkaBehind(ctx, libs, proxy)), proxy
+		t.Cleanup(func() {
+			if err := proxies[i].Close(); err != nil {
+				t.Errorf("close the proxy: %v", err)
+			}
+		})
+	}
+	c, err := LaunchCluster(ctx, libs, nodes, proxies...)
+	closing(t)(c, err)
+	return c, proxies
 }
 
 func closing(t testing.TB) func(Broker, error) Broker {
