@@ -26,6 +26,9 @@ import (
 // statusLetters bounds the dead letters of each partition that status counts by reason.
 const statusLetters = 1000
 
+// standsAfter is how far apart status looks twice at what has something to read.
+const standsAfter = 3 * time.Second
+
 // statusAnswer is what status prints.
 type statusAnswer struct {
 	Version     string            `json:"version"`
@@ -35,7 +38,22 @@ type statusAnswer struct {
 	Problems    []string          `json:"problems"`   // of the topics, as topics check has them
 	Groups      []groupStatus     `json:"groups"`
 	DeadLetters deadLettersStatus `json:"dead_letters"`
-	Well        bool              `json:"well"`
+	Stalls      []stallStatus     `json:"stalls"`
+	Hanging     []transactionLine `json:"hanging_transactions"`
+	// Unseen is why transactions could not all be looked at.
+	Unseen string `json:"transactions_unseen,omitempty"`
+	Well   bool   `json:"well"`
+}
+
+// stallStatus is what stands still in the partitions of a topic, for one reason.
+type stallStatus struct {
+	What       string  `json:"what"`
+	Group      string  `json:"group,omitempty"`
+	Topic      string  `json:"topic"`
+	Partitions []int32 `json:"partitions"`
+	Behind     int64   `json:"behind"` // offsets, in all of the partitions
+	Class      string  `json:"class"`
+	Reason     string  `json:"reason"`
 }
 
 // groupStatus is one consumer group.
@@ -63,10 +81,12 @@ type deadLettersStatus struct {
 func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show groups, lag, partitions, dead letters and versions on one screen",
+		Short: "Show groups, lag, stalls, partitions, dead letters and versions on one screen",
 		Long: "Show on one screen whether the processors work: their groups with members and " +
-			"lag, the partitions, what is wrong with the topics, the dead letters and the " +
-			"version. Exits 6 if topics are wrong, or records wait and no instance runs.",
+			"lag, what stands still and why, the partitions, what is wrong with the topics, the " +
+			"dead letters and the version. If records wait, it looks twice, 3 s apart, at what " +
+			"moves. Exits 6 if topics are wrong, records wait and no instance runs, or a " +
+			"transaction hangs.",
 		Example: `chargestream status --brokers localhost:9092
 chargestream status --brokers localhost:9092 -o json`,
 		Args: noArgs,
@@ -84,7 +104,8 @@ func (a *app) status(ctx context.Context) error {
 	defer client.Close()
 	admin := kadm.NewClient(client)
 	s := &statusAnswer{Version: readBuild().Version, Layout: tables.Layout, Problems: []string{},
-		DeadLetters: deadLettersStatus{Reasons: map[string]int{}}}
+		DeadLetters: deadLettersStatus{Reasons: map[string]int{}},
+		Stalls:      []stallStatus{}, Hanging: []transactionLine{}}
 	if err := a.statusOfCluster(ctx, admin, s); err != nil {
 		return err
 	}
@@ -102,10 +123,13 @@ func (a *app) status(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := a.statusOfStalls(ctx, s); err != nil {
+		return err
+	}
 	waiting := slices.ContainsFunc(s.Groups, func(g groupStatus) bool {
 		return g.Lag > 0 && g.Members == 0
 	})
-	s.Well = len(s.Problems) == 0 && !waiting
+	s.Well = len(s.Problems) == 0 && !waiting && len(s.Hanging) == 0
 	if err := a.printStatus(s); err != nil {
 		return err
 	}
@@ -116,6 +140,41 @@ func (a *app) status(ctx context.Context) error {
 	case waiting:
 		return &exitError{code: exitProblems, what: "records wait, and no instance folds them",
 			hint: "start \"chargestream run\""}
+	case len(s.Hanging) > 0:
+		return &exitError{code: exitProblems,
+			what: fmt.Sprintf("transactions hang on %d partitions", len(s.Hanging)),
+			hint: "see \"chargestream transactions list\""}
+	}
+	return nil
+}
+
+// statusOfStalls fills what stands still.
+func (a *app) statusOfStalls(ctx context.Context, s *statusAnswer) error {
+	limited, cancel := context.WithTimeout(ctx, 2*a.timeout+standsAfter)
+	defer cancel()
+	procs := processors.All(nil)
+	standing, err := engine.StandingStill(limited, a.brokers, standsAfter, procs...)
+	if err != nil {
+		return a.kafkaError("look for what stands still", err)
+	}
+	if standing.Unseen != nil {
+		s.Unseen = standing.Unseen.Error()
+	}
+	for n := range standing.Hanging {
+		s.Hanging = append(s.Hanging, lineOf(&standing.Hanging[n], procs))
+	}
+	for _, one := range standing.Stalls {
+		same := slices.IndexFunc(s.Stalls, func(o stallStatus) bool {
+			return o.What == string(one.What) && o.Group == one.Group && o.Topic == one.Topic &&
+				o.Reason == one.Reason.Detail
+		})
+		if same < 0 {
+			same = len(s.Stalls)
+			s.Stalls = append(s.Stalls, stallStatus{What: string(one.What), Group: one.Group,
+				Topic: one.Topic, Class: one.Reason.Class, Reason: one.Reason.Detail})
+		}
+		at := &s.Stalls[same]
+		at.Partitions, at.Behind = append(at.Partitions, one.Partition), at.Behind+one.Behind
 	}
 	return nil
 }
@@ -287,6 +346,21 @@ func (a *app) printStatus(s *statusAnswer) error {
 	}
 	fmt.Fprintf(&text, "dead letters  %s%s%s\n\n", letters, labelled(": ",
 		strings.Join(reasons, ", ")), labelled(", the newest at ", s.DeadLetters.Newest))
+	for _, stands := range s.Stalls {
+		fmt.Fprintf(&text, "stands still  %s%s of %s, partitions %d, %d offsets before it: %s\n",
+			stands.What, labelled(" of group ", stands.Group), stands.Topic, stands.Partitions,
+			stands.Behind, stands.Reason)
+	}
+	for _, h := range s.Hanging {
+		fmt.Fprintf(&text, "hangs         a transaction of %s (owner %s) on %s/%d: %s\n",
+			cmp.Or(h.ID, "an unknown producer"), h.Owner, h.Topic, h.Partition, h.Reason)
+	}
+	if s.Unseen != "" {
+		fmt.Fprintf(&text, "transactions  could not all be looked at: %s\n", s.Unseen)
+	}
+	if len(s.Stalls)+len(s.Hanging)+len(s.Unseen) > 0 {
+		fmt.Fprintln(&text)
+	}
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "GROUP\tSTATE\tMEMBERS\tPARTITIONS\tLAG\tBEHIND IN")
 	for _, g := range s.Groups {

@@ -26,6 +26,10 @@ func TestTransactionsThatHang(t *testing.T) {
 	}
 	run(t, nil, "transactions", "list", brokers).want(t, exitProblems,
 		"its coordinator committed it", "transactions hang on 4 partitions")
+	got := run(t, nil, "status", brokers)
+	got.want(t, exitProblems, "a transaction of elsewhere (owner other) on "+topics.StationStatus+
+		"/1", "transactions hang on 4 partitions")
+	got.want(t, exitProblems, "stands still  stable_offset of invoices, partitions [1]", "")
 	run(t, nil, "transactions", "end", brokers, "--transactional-id", "stations-gone").want(t,
 		exitProblems, "ended: "+topics.Invoices+"/1 of stations-gone: commit", "3 partitions")
 	run(t, nil, "transactions", "end", brokers).want(t, exitProblems,
