@@ -87,8 +87,10 @@ func supervise(ctx context.Context, p *Processor, c Config) error {
 		switch {
 		case errors.Is(err, ErrTopics) || errors.Is(err, ErrDeclaration):
 			return err
-		case class.Decision == broker.Stop:
+		case stops(ctx, p, c, class):
 			return &Stopped{Group: p.Group, Class: class.Name, Reason: class.Reason, Err: err}
+		case ctx.Err() != nil:
+			return nil
 		}
 		if time.Since(began) > steadyAfter {
 			pause = restartAfterMin
