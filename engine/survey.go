@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -60,12 +61,18 @@ func (s survey) addOffsets(ctx context.Context, admin *kadm.Client, groups []str
 // lackingMax bounds how many partitions lackReplicas names.
 const lackingMax = 5
 
-// lackReplicas names the partitions of topics that have fewer replicas in sync than they have
-// replicas, or no leader.
+// lackReplicas names the partitions of topics and of the brokers' own that have fewer replicas in
+// sync than they have replicas, or no leader.
 func lackReplicas(ctx context.Context, admin *kadm.Client, topics []string) ([]string, error) {
 	details, err := admin.ListTopics(ctx, topics...)
 	if err != nil {
 		return nil, fmt.Errorf("look at replicas: %w", err)
+	}
+	// The brokers' own topics too: without their replicas no group and no transaction goes on. A
+	// right on them may be missing.
+	own, err := admin.ListTopics(ctx, hanging.OffsetsTopic, hanging.StateTopic)
+	if err == nil {
+		maps.Copy(details, own)
 	}
 	var lacking []string
 	more := 0

@@ -64,6 +64,7 @@ func (v *view) cluster(samples map[stall.Subject]stall.Sample) {
 		class := broker.Classify(v.failed)
 		s.Behind = 1
 		s.Facts.Brokers = stall.Reason{Class: class.Name, Detail: class.Reason}
+		s.Facts.Lacking = v.lacking
 	}
 	samples[stall.Subject{What: stall.Brokers}] = s
 	for at, e := range v.survey {
@@ -72,7 +73,7 @@ func (v *view) cluster(samples map[stall.Subject]stall.Sample) {
 		}
 		samples[stall.Subject{What: stall.Stable, Topic: at.topic, Partition: at.partition}] =
 			stall.Sample{Position: e.stable, Behind: e.end - e.stable,
-				Facts: stall.Facts{Transactions: v.found[at]}}
+				Facts: stall.Facts{Transactions: v.found[at], Lacking: v.lacking}}
 	}
 }
 

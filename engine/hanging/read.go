@@ -12,8 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// stateTopic is the log of the coordinators.
-const stateTopic = "__transaction_state"
+// StateTopic is the log of the coordinators.
+const StateTopic = "__transaction_state"
 
 // Bounds of reading the coordinators' log.
 const (
@@ -48,11 +48,11 @@ func entriesFor(ctx context.Context, client *kgo.Client, admin *kadm.Client, ope
 	defer cancel()
 	from, ends, err := logBounds(ctx, admin, max(oldest-logBefore.Milliseconds(), 0))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", stateTopic, err)
+		return nil, fmt.Errorf("read %s: %w", StateTopic, err)
 	}
 	entries, err := readLog(ctx, client, from, ends, want)
 	if err != nil {
-		return entries, fmt.Errorf("read %s: %w", stateTopic, err)
+		return entries, fmt.Errorf("read %s: %w", StateTopic, err)
 	}
 	return entries, nil
 }
@@ -60,14 +60,14 @@ func entriesFor(ctx context.Context, client *kgo.Client, admin *kadm.Client, ope
 // logBounds are where to read the log from and where it ends, by partition.
 func logBounds(ctx context.Context, admin *kadm.Client, ms int64) (from map[int32]kgo.Offset,
 	ends map[int32]int64, err error) {
-	starts, err := admin.ListOffsetsAfterMilli(ctx, ms, stateTopic)
+	starts, err := admin.ListOffsetsAfterMilli(ctx, ms, StateTopic)
 	if err == nil {
 		err = starts.Error()
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	listed, err := admin.ListEndOffsets(ctx, stateTopic)
+	listed, err := admin.ListEndOffsets(ctx, StateTopic)
 	if err == nil {
 		err = listed.Error()
 	}
@@ -94,7 +94,7 @@ func readLog(ctx context.Context, client *kgo.Client, from map[int32]kgo.Offset,
 		return entries, nil
 	}
 	reader, err := kgo.NewClient(append(client.Opts(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{stateTopic: from}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{StateTopic: from}),
 		kgo.FetchMaxWait(100*time.Millisecond))...)
 	if err != nil {
 		return nil, err

@@ -29,6 +29,9 @@ const (
 	Backpressure  = "backpressure"
 	NotFetched    = "not_fetched"
 	Unknown       = "unknown"
+
+	// leaderMoved is a class of broker errors.
+	leaderMoved = "leader_moved"
 )
 
 // Transaction is an open transaction that a position stands behind.
@@ -66,12 +69,18 @@ type Facts struct {
 // Reason is the reason that can be known from the facts.
 func (f Facts) Reason() Reason {
 	switch {
+	case f.Brokers.Class == leaderMoved && len(f.Lacking) > 0:
+		// The new leader of a partition has not caught up, or there is none: replicas are missing.
+		return f.lacking("a leader has no end of its log that all replicas have")
 	case f.Brokers.Class != "":
 		return f.Brokers
 	case f.Failing.Class != "":
 		return f.Failing
 	case len(f.Transactions) > 0:
-		return behind(f.Transactions)
+		if r := behind(f.Transactions); r.Class != OpenOngoing || len(f.Lacking) == 0 {
+			return r
+		}
+		return f.lacking(behind(f.Transactions).Detail)
 	case f.Table != "":
 		return Reason{WaitsForTable, "waits for the table " + f.Table +
 			": does the group that keeps it run?"}
@@ -83,8 +92,7 @@ func (f Facts) Reason() Reason {
 		return Reason{WaitsForTopic, "waits for records of " + strings.Join(f.Topics, ", ") +
 			" that are not fetched"}
 	case f.Uncommitted && len(f.Lacking) > 0:
-		return Reason{LacksReplicas, "the commit has not ended, and partitions lack replicas in " +
-			"sync (is min.insync.replicas met?): " + strings.Join(f.Lacking, ", ")}
+		return f.lacking("the commit has not ended")
 	case f.Uncommitted:
 		return Reason{CommitSlow, "the commit has not ended: broker load, or a coordinator " +
 			"that does not answer"}
@@ -95,6 +103,12 @@ func (f Facts) Reason() Reason {
 		return Reason{NotFetched, "there are records, and the leader's answers have none"}
 	}
 	return Reason{Unknown, "the reason is not known; a profile shows what the process does"}
+}
+
+// lacking is the reason for something that needs replicas which are not in sync.
+func (f Facts) lacking(what string) Reason {
+	return Reason{LacksReplicas, what + ", and partitions lack replicas in sync (is " +
+		"min.insync.replicas met?): " + strings.Join(f.Lacking, ", ")}
 }
 
 // behind is the reason of a position behind transactions: one that hangs comes before those that

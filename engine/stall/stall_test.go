@@ -1,6 +1,7 @@
 package stall_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -168,6 +169,32 @@ func TestReasons(t *testing.T) {
 			if got := f.Reason(); got.Class != c.class || got.Detail == "" {
 				t.Errorf("%+v: %+v, want %s", f, got, c.class)
 			}
+		}
+	}
+}
+
+// TestReasonIsReplicas: a leader whose followers are away, and a transaction whose coordinator
+// cannot end it for that, are what replicas that are missing look like. A transaction that hangs
+// is not.
+func TestReasonIsReplicas(t *testing.T) {
+	lacking := []string{"t/1 (1 of 3)"}
+	moved := stall.Reason{Class: "leader_moved", Detail: "the partition has another leader"}
+	for _, c := range []struct {
+		facts stall.Facts
+		want  string
+	}{
+		{stall.Facts{Brokers: moved}, moved.Class},
+		{stall.Facts{Brokers: moved, Lacking: lacking}, stall.LacksReplicas},
+		{stall.Facts{Brokers: stall.Reason{Class: "network"}, Lacking: lacking}, "network"},
+		{stall.Facts{Transactions: []stall.Transaction{{Class: stall.OpenOngoing}},
+			Lacking: lacking}, stall.LacksReplicas},
+		{stall.Facts{Transactions: []stall.Transaction{{Class: stall.HangingOwn}},
+			Lacking: lacking}, stall.HangingOwn},
+	} {
+		got := c.facts.Reason()
+		if got.Class != c.want || c.want == stall.LacksReplicas &&
+			!strings.Contains(got.Detail, lacking[0]) {
+			t.Errorf("%+v: %+v, want %s", c.facts, got, c.want)
 		}
 	}
 }
