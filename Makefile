@@ -66,9 +66,10 @@ race: ## run the tests under the race detector (needs a C compiler)
 # One package at a time: each starts brokers of its own, or shares CHARGESTREAM_TEST_BROKERS. The
 # build before it keeps both cores busy, which -p 1 would not.
 .PHONY: test-integration
-test-integration: mustang-jars $(if $(CHARGESTREAM_TEST_BROKERS),,kafka-jars) need-java ## run the tests against a real Kafka
+test-integration: BROKERS = 1
+test-integration: mustang-jars $(if $(CHARGESTREAM_TEST_BROKERS),,kafka-jars) need-java ## run the tests against a real Kafka (BROKERS=3 PKGS=./engine)
 	go build -tags integration $(PKGS)
-	go test -tags integration -count=1 -p 1 -timeout 20m $(PKGS)
+	CHARGESTREAM_TEST_NODES=$(BROKERS) go test -tags integration -count=1 -p 1 -timeout 30m $(PKGS)
 	cd tools && go test -tags integration -count=1 ./...
 
 # SEED=0 takes a seed from the clock; the log tells it.
@@ -76,10 +77,26 @@ SEED   ?= 0
 EVENTS ?= 500000
 KILLS  ?= 7
 
+FAULTS = go test -tags "integration faults" -count=1 -timeout 60m -v ./internal/e2e \
+	-faults.seed $(SEED) -faults.nodes $(BROKERS)
+
 .PHONY: test-faults
-test-faults: kafka-jars need-java ## disturb instances and a real Kafka, check every record (SEED; long: KILLS=30 EVENTS=1500000)
-	go test -tags "integration faults" -count=1 -timeout 60m -run '^TestFaults$$' -v \
-		./internal/e2e -faults.seed $(SEED) -faults.events $(EVENTS) -faults.kills $(KILLS)
+test-faults: BROKERS = 1
+test-faults: kafka-jars need-java ## disturb instances and a real Kafka, check every record (SEED BROKERS; long: KILLS=30 EVENTS=1500000)
+	$(FAULTS) -run '^TestFaults$$' -faults.events $(EVENTS) -faults.kills $(KILLS)
+
+.PHONY: test-cluster
+test-cluster: BROKERS = 3
+test-cluster: kafka-jars need-java ## disturb three brokers one by one, check every record (SEED): the short form of fault-table
+	$(FAULTS) -run '^TestFaultTable$$' -faults.short
+
+# ONLY selects faults by a part of their name.
+ONLY ?=
+
+.PHONY: fault-table
+fault-table: BROKERS = 3
+fault-table: kafka-jars need-java ## one fault after another: what happened, how long, what was said (SEED, BROKERS=1, ONLY=frozen)
+	$(FAULTS) -run '^TestFaultTable$$' -faults.only '$(ONLY)'
 
 # The marks compare what ran in one run of them: see benchmarks/marks/doc.go.
 RUN        ?= .

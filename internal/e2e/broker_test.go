@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,12 +30,15 @@ import (
 // The suite of this file runs on the fake broker and, with the tag integration, on a real Kafka.
 
 // childEnv makes the test binary an instance of the processors instead of a test: its value is
-// the brokers, the state directory, the guarantee, the session timeout and whether it is audited,
-// parted by spaces.
+// the brokers, the state directory, the guarantee, the session timeout, whether it is audited and
+// keeps standby copies, and how its disk fails, parted by spaces.
 const childEnv = "CHARGESTREAM_E2E_INSTANCE"
 
-// auditedChild is the last word of childEnv for an instance of an audited fleet.
-const auditedChild = "audited"
+// Words of childEnv for an instance of an audited fleet, and for one with standby copies.
+const (
+	auditedChild = "audited"
+	standbyChild = "standby"
+)
 
 func TestMain(m *testing.M) {
 	if spec := os.Getenv(childEnv); spec != "" {
@@ -56,7 +60,10 @@ func instance(spec []string) error {
 	}
 	c := engine.Config{Brokers: strings.Split(spec[0], ","), StateDir: spec[1],
 		Instance: filepath.Base(spec[1]), Guarantee: engine.Guarantee(spec[2]),
-		SessionTimeout: timeout, IdleAfter: -1, Log: log}
+		SessionTimeout: timeout, IdleAfter: -1, Log: log, Standby: spec[5] == standbyChild}
+	if err := failDisk(spec[6], spec[1]); err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	ctx, orphaned := context.WithCancelCause(ctx)
@@ -64,7 +71,12 @@ func instance(spec []string) error {
 		_, err := io.Copy(io.Discard, os.Stdin)
 		orphaned(errors.Join(errors.New("the test is gone"), err))
 	}()
-	return runAll(ctx, fleet(spec[4] == auditedChild), c)
+	err = runAll(ctx, fleet(spec[4] == auditedChild), c)
+	var stopped *engine.Stopped
+	if errors.As(err, &stopped) {
+		log.Error("the process ends", "class", stopped.Class, "reason", stopped.Reason)
+	}
+	return err
 }
 
 // runAll runs processors until ctx is done, or one of them ends by itself: that ends the others.
@@ -381,21 +393,30 @@ type instanceSpec struct {
 	guarantee engine.Guarantee
 	session   time.Duration
 	audited   bool
+	standby   bool
+	disk      string    // a key of diskFaults; empty for a disk that is well
+	log       io.Writer // gets what it logs; the test's own log if nil
 }
 
 // startInstance starts the test binary as an instance of the processors. It ends by itself when the
 // test is gone.
 func startInstance(t *testing.T, spec instanceSpec) *exec.Cmd {
 	t.Helper()
-	kind := "plain"
+	kind, copies, disk := "plain", "alone", cmp.Or(spec.disk, diskWell)
 	if spec.audited {
 		kind = auditedChild
+	}
+	if spec.standby {
+		copies = standbyChild
 	}
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+strings.Join([]string{
 		strings.Join(spec.brokers, ","), spec.dir, string(spec.guarantee), spec.session.String(),
-		kind}, " "))
-	cmd.Stderr = t.Output()
+		kind, copies, disk}, " "))
+	cmd.SysProcAttr = ownMounts(disk)
+	if cmd.Stderr = t.Output(); spec.log != nil {
+		cmd.Stderr = spec.log
+	}
 	if _, err := cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}

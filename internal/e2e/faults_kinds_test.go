@@ -44,10 +44,16 @@ type child struct {
 }
 
 // start starts an instance that reaches the broker through the proxy only.
-func (f *faults) start(dir string) {
-	c := &child{ended: make(chan struct{}), cmd: startInstance(f.t, instanceSpec{
-		brokers: f.proxies.Addrs(), dir: dir, guarantee: engine.ExactlyOnce,
-		session: sessionTimeout(f.b), audited: true})}
+func (f *faults) start(dir string) { f.startOn(dir, "") }
+
+// startOn starts an instance with a disk that may fail.
+func (f *faults) startOn(dir, disk string) {
+	spec := instanceSpec{brokers: f.proxies.Addrs(), dir: dir, guarantee: engine.ExactlyOnce,
+		session: sessionTimeout(f.b), audited: true, standby: f.standby, disk: disk}
+	if f.said != nil {
+		spec.log = f.said.by()
+	}
+	c := &child{ended: make(chan struct{}), cmd: startInstance(f.t, spec)}
 	f.running[dir] = c
 	go func() {
 		c.err = c.cmd.Wait()

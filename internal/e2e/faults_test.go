@@ -22,6 +22,7 @@ import (
 var (
 	faultSeed   = flag.Uint64("faults.seed", 0, "seed of the faults; 0 takes one from the clock")
 	faultEvents = flag.Int("faults.events", 500_000, "events of the run")
+	faultNodes  = flag.Int("faults.nodes", 1, "nodes of the Kafka")
 	faultKills  = flag.Int("faults.kills", 7, "how often an instance is killed")
 )
 
@@ -43,8 +44,8 @@ func TestFaults(t *testing.T) {
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
-	again := fmt.Sprintf("make test-faults SEED=%d EVENTS=%d KILLS=%d", seed, *faultEvents,
-		*faultKills)
+	again := fmt.Sprintf("make test-faults SEED=%d EVENTS=%d KILLS=%d BROKERS=%d", seed,
+		*faultEvents, *faultKills, *faultNodes)
 	t.Log("run again with:", again)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -53,7 +54,7 @@ func TestFaults(t *testing.T) {
 			t.Log("passed. Run again with:", again)
 		}
 	})
-	b, proxies := kafkatest.StartCluster(t, 1)
+	b, proxies := kafkatest.StartCluster(t, *faultNodes)
 	defer watchHanging(t, b)()
 	makeAuditedTopics(t, b)
 	j, reference := journalOf(t, e2e.JournalConfig{Seed: seed, Events: *faultEvents,
@@ -99,6 +100,13 @@ type faults struct {
 	rng     *rand.Rand
 	running map[string]*child
 	done    map[string]int
+
+	// Of TestFaultTable.
+	cluster  *kafkatest.Cluster
+	progress *progress
+	said     *said
+	standby  bool
+	third    string // state directory of an instance that comes and goes
 }
 
 // run makes faults until an instance was killed often enough. After each kill, two other things go

@@ -46,7 +46,7 @@ const (
 
 // MakeHang leaves a transaction open, and returns its producer. What hangs is written past the
 // coordinator, after the outcome, so the broker does not verify transactions meanwhile. It needs a
-// real Kafka with transaction.version 2 and a single broker.
+// real Kafka with transaction.version 2.
 func MakeHang(ctx context.Context, addrs []string, h Hang) (producer int64, epoch int16,
 	err error) {
 	hanging.Lock()
@@ -117,7 +117,12 @@ func writeHanging(ctx context.Context, cl *kgo.Client, h Hang, producer int64,
 	p.Records = batchOf(h.Key, producer, epoch)
 	t.Partitions = append(t.Partitions, p)
 	q.Topics = append(q.Topics, t)
-	response, err := q.RequestWith(ctx, cl)
+	meta, err := kadm.NewClient(cl).Metadata(ctx, h.Topic)
+	if err != nil {
+		return err
+	}
+	leader := meta.Topics[h.Topic].Partitions[h.Open].Leader
+	response, err := q.RequestWith(ctx, cl.Broker(int(leader)))
 	if err != nil {
 		return err
 	}
