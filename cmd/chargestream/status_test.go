@@ -20,7 +20,8 @@ func TestStatus(t *testing.T) {
 	got.want(t, exitOK, "topics        all well\n", "")
 	got.want(t, exitOK, "dead letters  3, 3 of them in the last hour: malformed 3, the newest", "")
 	// What is sent to another partition leaves the marker of its transaction behind, and no lag.
-	if engine.PartitionOf("Day", partitionsDefault) == engine.PartitionOf("day", partitionsDefault) {
+	const n = partitionsDefault
+	if engine.PartitionOf("Day", n) == engine.PartitionOf("day", n) {
 		t.Fatal("the tariff stays where it is")
 	}
 	run(t, nil, "tariffs", "put", strings.Replace(ocpi, "city-ac", "Day", 1), brokers).

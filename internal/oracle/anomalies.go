@@ -38,13 +38,14 @@ func addAnomalies(x *Expected, rows []Row, duplicate map[string]bool) {
 	}
 }
 
-// FactsOf are the facts of a row and of those on its connector that touch it, without a tariff:
-// what a session costs has no part in anything but its amounts.
+// FactsOf are the facts of a row and of those on its connector that touch it, or ended a minute
+// before it or less, without a tariff: what a session costs has no part in anything but its
+// amounts.
 func FactsOf(r Row, connector []Row) Facts {
 	f := Facts{Session: r.ID, Station: r.Station, Starts: startsOf(r), Ends: endsOf(r)}
 	for _, o := range connector {
 		if o.ID != r.ID && o.StartMs <= max(r.StartMs, r.EndMs) &&
-			r.StartMs <= max(o.StartMs, o.EndMs) {
+			r.StartMs <= max(o.StartMs, o.EndMs)+minuteMs {
 			f.Others = append(f.Others,
 				OtherSession{ID: o.ID, Starts: startsOf(o), Ends: endsOf(o)})
 		}

@@ -12,13 +12,22 @@ func Expect(rows []Row, tariff Tariff) *Expected {
 	duplicate := duplicates(rows)
 	overlap := overlaps(rows, duplicate)
 	rating := ratings(rows)
+	connectors := map[string][]Row{}
+	for _, r := range rows {
+		key := ConnectorKey(r.Station, r.Connector)
+		connectors[key] = append(connectors[key], r)
+	}
 	for _, r := range rows {
 		x.Sessions[r.ID] = sessionOf(r)
 		v := invoiceOf(r, duplicate[r.ID], overlap[r.ID], tariff)
 		if overPower(r, rating[[2]string{r.Station, r.Connector}]) {
 			v.Reasons, v.Held = append(v.Reasons, HoldOverPower), true
-			slices.Sort(v.Reasons)
 		}
+		own := connectors[ConnectorKey(r.Station, r.Connector)]
+		if before := rowBefore(r, own, duplicate); before != nil && repeats(*before, r) {
+			v.Reasons, v.Held = append(v.Reasons, HoldRepeatedEnergy), true
+		}
+		slices.Sort(v.Reasons)
 		x.AddInvoice(r.ID, v)
 	}
 	x.Total()
@@ -162,6 +171,34 @@ func typeOf(connector []Row) string {
 func overPower(r Row, ratingW int64) bool {
 	return r.HasEnergy && r.HasEnd &&
 		r.EnergyWh*10*hourMs > ratingW*11*(r.EndMs-r.StartMs)+1000*10*hourMs
+}
+
+// rowBefore is the session of the connector, no duplicate, that ended last of those that ended a
+// minute before a session or less, and reported energy; nil where there is none.
+func rowBefore(r Row, connector []Row, duplicate map[string]bool) *Row {
+	var last *Row
+	for i := range connector {
+		o := &connector[i]
+		gapMs := r.StartMs - o.EndMs
+		counts := o.ID != r.ID && o.HasEnd && o.HasEnergy && o.EnergyWh >= 100 &&
+			o.StartMs < o.EndMs && !duplicate[o.ID] && !duplicate[r.ID]
+		if counts && 0 <= gapMs && gapMs <= minuteMs && (last == nil || o.EndMs > last.EndMs) {
+			last = o
+		}
+	}
+	return last
+}
+
+// repeats reports whether a session's energy is that of the one before and more: a quarter more
+// than the power of the one before explains, while that power, a tenth and 100 Wh more explain what
+// was added.
+func repeats(before, r Row) bool {
+	if !r.HasEnd || !r.HasEnergy || r.EndMs <= r.StartMs || r.EnergyWh < before.EnergyWh {
+		return false
+	}
+	beforeMs, power := before.EndMs-before.StartMs, before.EnergyWh*(r.EndMs-r.StartMs)
+	return r.EnergyWh*beforeMs*100 >= power*125 &&
+		(r.EnergyWh-before.EnergyWh-100)*beforeMs*100 <= power*110
 }
 
 func holdReasons(r Row, duplicate, overlap bool) []string {

@@ -65,7 +65,9 @@ func TestParis(t *testing.T) {
 		"held: overlapping_sessions": 2,
 		"held: unknown_user":         0,
 		// Three that were delivered twice: 34.7 kWh in 165 s, 18.3 in 110 s and 5.6 in 95 s.
-		"held: over_power":                6,
+		"held: over_power": 6,
+		// 1.75 kWh in 55 minutes, and 14 seconds later 2.68 kWh in 53.
+		"held: repeated_energy":           1,
 		"anomaly: duplicate_session open": 43,
 		"anomaly: session_not_ended open": 4,
 		"anomaly: no_energy open":         98,
