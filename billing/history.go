@@ -152,6 +152,7 @@ type hourRow struct {
 	connector chargestream.ConnectorID
 	start     chargestream.Millis
 	row       *tables.Hour
+	ran       []tables.HourSession // as ranIn gives them; nil: not asked for
 }
 
 // hour is a row; nil where there is none.
@@ -166,8 +167,22 @@ func (s *Session) hour(connector chargestream.ConnectorID, start chargestream.Mi
 	if err != nil {
 		return nil, err
 	}
-	s.hours = append(s.hours, hourRow{connector, start, row})
+	s.hours = append(s.hours, hourRow{connector: connector, start: start, row: row})
 	return row, nil
+}
+
+// ranIn is Ran of an hour that was looked up. It is asked for at each moment of each document, and
+// what it says does not change between them.
+func (s *Session) ranIn(row *tables.Hour) []tables.HourSession {
+	for i := range s.hours {
+		if h := &s.hours[i]; h.row == row {
+			if h.ran == nil {
+				h.ran = row.Ran()
+			}
+			return h.ran
+		}
+	}
+	return row.Ran()
 }
 
 // textOf is all that an invoice says.

@@ -178,7 +178,7 @@ func (b *biller) addOverlaps(k *known, own *tables.HourSession, h *tables.Hour) 
 	if len(h.Sessions) == 0 || (len(h.Sessions) == 1 && h.Sessions[0].ID == b.ID) {
 		return
 	}
-	for _, o := range h.Ran() {
+	for _, o := range b.ranIn(h) {
 		if o.ID == b.ID || o.Due > k.at || !own.Meets(&o) {
 			continue
 		}

@@ -35,7 +35,7 @@ func (b *biller) findBefore(k *known, own *tables.HourSession) error {
 		if h == nil || len(h.Sessions) == 0 {
 			continue
 		}
-		for _, o := range h.Ran() {
+		for _, o := range b.ranIn(h) {
 			if o.ID == b.ID || o.Due > k.at || !own.Follows(&o) || o.Told == nil ||
 				*o.Told < repeatedMin {
 				continue
