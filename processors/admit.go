@@ -20,8 +20,11 @@ var errNoKey = errors.New("input records are keyed by station_id: send the bare 
 // address gives a record without a key the station that it names, so that it is led to the
 // station's partition. What names none stays without.
 func address(m *engine.Message) {
-	topic, ok := topics.Lookup(m.Topic)
-	if !ok || topic.Read == nil || m.HasKey && m.Key != "" {
+	if m.HasKey && m.Key != "" {
+		return
+	}
+	topic, ok := topics.Lookup(m.Topic) // makes the register: not for every record
+	if !ok || topic.Read == nil {
 		return
 	}
 	if station := codecs.StationOf(m.Value); station != "" {
