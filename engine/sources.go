@@ -40,11 +40,18 @@ func (i *instance) noteLookup(s *store.Store, topic string, partition int32) {
 	i.copies[topic][partition] = s
 }
 
+// sourcesPasses: a record that the other group repartitions is read by it twice. When the first
+// pass is over the record lies at the end of its topic again, in its own partition; the second pass
+// waits for what is there now. It is not repartitioned once more.
+const sourcesPasses = 2
+
 // awaitSources returns when every looked-up table has all that its topics had at the call.
 func (i *instance) awaitSources(ctx context.Context) error {
 	for table, topics := range i.p.Sources {
-		if err := i.awaitSource(ctx, table, topics); err != nil {
-			return err
+		for range sourcesPasses {
+			if err := i.awaitSource(ctx, table, topics); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

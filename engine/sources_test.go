@@ -1,11 +1,14 @@
 package engine_test
 
 import (
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream/engine"
@@ -71,6 +74,55 @@ func outputsOf(t *testing.T, b kafkatest.Broker, name string) map[string]string 
 		got[string(r.Key)] += string(r.Value)
 	}
 	return got
+}
+
+// misplaced is a word that lies in another partition in capitals.
+func misplaced(partitions int32) string {
+	for n := 0; ; n++ {
+		word := fmt.Sprintf("word-%d", n)
+		if engine.PartitionOf(word, partitions) !=
+			engine.PartitionOf(strings.ToUpper(word), partitions) {
+			return word
+		}
+	}
+}
+
+// TestLookupOfRepartitioned: a record that the other processor repartitions is read by it twice,
+// and is in its table only after the second time.
+func TestLookupOfRepartitioned(t *testing.T) {
+	t.Parallel()
+	b, name := shared.Broker(t), "sources-moved"
+	translationTopics(t, b, name)
+	maker, reader := translation(name)
+	maker.Address = func(m *engine.Message) { m.Key = strings.ToLower(m.Key) }
+	word := misplaced(partitionsOf(t, b, name+"-entries"))
+	kafkatest.MustProduce(t, b, put(name+"-entries", strings.ToUpper(word), "uno"),
+		put(name+"-words", word, "x"))
+	reading := start(t, reader, configOf(t, b, "reader"))
+	c := configOf(t, b, "maker")
+	c.CommitInterval = time.Second // between the two times
+	making := start(t, maker, c)
+	eventually(t, "it is emitted", func() bool { return outputsOf(t, b, name)[word] != "" })
+	if got := outputsOf(t, b, name)[word]; got != "=uno" {
+		t.Errorf("emitted %q before the table was complete", got)
+	}
+	reading.stop(t)
+	making.stop(t)
+}
+
+// partitionsOf is how many partitions a topic has.
+func partitionsOf(t *testing.T, b kafkatest.Broker, topic string) int32 {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	details, err := kadm.NewClient(client).ListTopics(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int32(len(details[topic].Partitions))
 }
 
 // TestLookupOfAnotherTable: who looks a table up that another processor keeps waits until the other
