@@ -72,20 +72,37 @@ func (b *bench) measure(ctx context.Context, loads []load) error {
 		case loadLatency, loadOutage:
 			repetitions = 1 // they take as long as is asked for, and have events enough
 		case loadRestore:
-			if err := b.restoreRows(ctx); err != nil {
-				return fmt.Errorf("%s: %w", l.name, err)
+			if err := b.failed(ctx, b.restoreRows(ctx), l.name); err != nil {
+				return err
 			}
 			continue
 		}
 		for repetition := range repetitions {
 			for _, partitions := range l.partitions {
-				if err := b.onKafka(ctx, l, partitions, repetition); err != nil {
-					return fmt.Errorf("%s on %d partitions: %w", l.name, partitions, err)
+				err := b.onKafka(ctx, l, partitions, repetition)
+				what := fmt.Sprintf("%s on %d partitions", l.name, partitions)
+				if err := b.failed(ctx, err, what); err != nil {
+					return err
 				}
 			}
 		}
 	}
 	return b.wrong
+}
+
+// failed keeps an error of a measurement and shows it: what is measured of the other programs and
+// loads is worth having. It returns the error if all is to end.
+func (b *bench) failed(ctx context.Context, err error, what string) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s: %w", what, err)
+	if ctx.Err() != nil {
+		return err
+	}
+	fmt.Fprintln(b.out, "FAILED:", err)
+	b.wrong = errors.Join(b.wrong, err)
+	return nil
 }
 
 // onKafka measures a load on a broker of its own.
@@ -129,14 +146,9 @@ func (s *stage) measure(ctx context.Context) error {
 	for i := range names {
 		// The first program meets a broker whose code is hardly compiled yet: each is first once.
 		name := names[(i+s.repetition)%len(names)]
-		if err := s.measurePeer(ctx, peers()[name]); err != nil {
-			err = fmt.Errorf("%s, %s: %w", s.load.name, name, err)
-			if ctx.Err() != nil {
-				return err
-			}
-			// What is measured of the other programs and loads is worth having.
-			fmt.Fprintln(s.out, "FAILED:", err)
-			s.wrong = errors.Join(s.wrong, err)
+		err := s.measurePeer(ctx, peers()[name])
+		if err := s.failed(ctx, err, s.load.name+", "+name); err != nil {
+			return err
 		}
 	}
 	return nil
