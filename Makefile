@@ -126,6 +126,12 @@ bench-peers: build kafka-jars twin-jars need-java ## measure beside Kafka Stream
 	go build -o bin/marks ./benchmarks/marks
 	bin/peers run -twin-jars $(TWIN_LIBS) -marks bin/marks -results $(RESULTS)/peers-$$(date +%F).jsonl $(ARGS) $(LOADS)
 
+.PHONY: capacity
+capacity: ## compute docs/capacity.md anew from results (FILE=benchmarks/results/peers-DATE.jsonl)
+	@if [ -z "$(FILE)" ]; then echo "usage: make capacity FILE=$(RESULTS)/peers-DATE.jsonl" >&2; exit 2; fi
+	@go run ./benchmarks/peers capacity $(FILE) > docs/capacity.md.new
+	mv docs/capacity.md.new docs/capacity.md
+
 .PHONY: need-java
 need-java:
 	@found=$$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' || true); \

@@ -7,6 +7,7 @@
 //	make bench-peers                            # every load
 //	make bench-peers LOADS="burst latency"      # some of them
 //	go run ./benchmarks/peers table FILE        # the table of what was measured before
+//	make capacity FILE=benchmarks/results/NAME     # docs/capacity.md by what was measured
 //	go run ./benchmarks/peers load -brokers localhost:9092 burst
 //
 // What is measured of chargestream is its binary, "chargestream run --until-caught-up". Each load

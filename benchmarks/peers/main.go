@@ -32,7 +32,7 @@ func main() {
 // command runs the command that the first argument names.
 func command(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("usage: peers run|load|table [flags] [arguments]")
+		return errors.New("usage: peers run|load|table|capacity [flags] [arguments]")
 	}
 	flags := flag.NewFlagSet("peers "+args[0], flag.ContinueOnError)
 	switch args[0] {
@@ -41,11 +41,15 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	case "load":
 		return loadCommand(ctx, flags, args[1:], out)
 	case "table":
-		return tableCommand(flags, args[1:], out)
+		return printCommand(flags, args[1:], out, func(lines []Line, _ string) (string, error) {
+			return table(lines), nil
+		})
+	case "capacity":
+		return printCommand(flags, args[1:], out, capacityPage)
 	case stockGokaCommand:
 		return stockGokaMain(ctx, flags, args[1:], out)
 	}
-	return fmt.Errorf("there is no command %q, only run, load and table", args[0])
+	return fmt.Errorf("there is no command %q, only run, load, table and capacity", args[0])
 }
 
 // runCommand measures.
@@ -122,19 +126,24 @@ func loadCommand(ctx context.Context, flags *flag.FlagSet, args []string, out io
 	return nil
 }
 
-// tableCommand prints the table of raw results.
-func tableCommand(flags *flag.FlagSet, args []string, out io.Writer) error {
+// printCommand prints what is made of raw results.
+func printCommand(flags *flag.FlagSet, args []string, out io.Writer,
+	of func(lines []Line, name string) (string, error)) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() != 1 {
-		return errors.New("usage: peers table FILE")
+		return fmt.Errorf("usage: %s FILE", flags.Name())
 	}
 	lines, err := readLines(flags.Arg(0))
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(out, table(lines))
+	text, err := of(lines, flags.Arg(0))
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(out, text)
 	return err
 }
 
