@@ -68,7 +68,7 @@ func TestSmoke(t *testing.T) {
 			r := s.lines[0].Run
 			if r.Found.Invoices != int64(w.Stations*max(w.Sessions, 1)) || r.Found.Held != 0 ||
 				r.sent() <= 0 || r.CPU <= 0 || r.PeakRSS <= 0 || r.Took <= 0 ||
-				r.Restore.Ready <= 0 || r.Restore.Rows <= 0 || r.Disk <= 0 || r.EventCPU <= 0 {
+				r.Restore.Ready <= 0 || r.Restore.Rows <= 0 || r.Disk <= 0 || r.EventCPU < 0 {
 				t.Errorf("%+v", r)
 			}
 			if !strings.Contains(table(s.lines),
@@ -110,7 +110,7 @@ func TestSmokeLatency(t *testing.T) {
 	}
 	l := s.lines[0].Latency
 	if l.Count != 30 || l.Unseen != 0 || l.P50 <= 0 || l.P50 > l.P999 || l.P999 > l.Max ||
-		l.Input <= 0 || l.Sent <= 0 || l.CPU <= 0 {
+		l.Input <= 0 || l.Sent <= 0 {
 		t.Errorf("%+v", l)
 	}
 }
