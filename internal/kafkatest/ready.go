@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	readyLimit = 60 * time.Second // from start to the first full answer
+	readyLimit = 2 * time.Minute // from start to the first full answer, on a busy machine
 	readyPoll  = 25 * time.Millisecond
 )
 

@@ -34,7 +34,7 @@ func StartFake(t testing.TB, opts ...Option) Broker {
 // its nodes, and closes all after the test. It needs the jars of `make kafka-jars`.
 func StartCluster(t testing.TB, nodes int) (*Cluster, Proxies) {
 	t.Helper()
-	ctx, cancel := limited(t)
+	ctx, cancel := context.WithTimeout(t.Context(), readyLimit)
 	defer cancel()
 	libs, err := FindJars()
 	if err != nil {
