@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"time"
 
 	"chargestream/engine/broker"
@@ -45,6 +46,9 @@ func (w *Watch) note(now time.Time, v view) (began, ended []stall.Stall) {
 	for _, p := range w.procs {
 		w.sampleGroup(now, p, running[p.Group], v.lacking, samples)
 		if i := running[p.Group]; i != nil {
+			if err := v.grown(i); err != nil {
+				i.fail(err)
+			}
 			v.inputs(i, samples)
 			v.lookups(i, samples)
 		}
@@ -183,6 +187,19 @@ func (v *view) inputs(i *instance, samples map[stall.Subject]stall.Sample) {
 				Partition: p.id}] = s
 		}
 	}
+}
+
+// grown returns an error if an input has more partitions than the instance knows. The client of the
+// group would notice that when its metadata are old, five minutes later, and until then nothing of
+// the new partitions is read.
+func (v *view) grown(i *instance) error {
+	for _, topic := range i.p.Topics() {
+		if _, more := v.survey[topicPartition{topic, i.partitions}]; more {
+			return fmt.Errorf("%w: %q has a partition %d now, and keys lie elsewhere than "+
+				"their rows", ErrTopics, topic, i.partitions)
+		}
+	}
+	return nil
 }
 
 // lookups samples the copies of lookup tables of an instance.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream/engine"
@@ -183,6 +184,33 @@ func TestWatchOfAFoldThatHangs(t *testing.T) {
 	untilCommitted(t, b, p)
 	w.expectNone("the fold ended")
 	r.stop(t)
+}
+
+// TestWatchOfAnInputThatGrows: the processor ends, as it does when the group notices, but soon.
+func TestWatchOfAnInputThatGrows(t *testing.T) {
+	t.Parallel()
+	name := "watch-grows"
+	b, p, c, w := watchedCount(t, name)
+	r := start(t, p, c)
+	kafkatest.MustProduce(t, b, put(name+"-words", "a", "x"))
+	untilCommitted(t, b, p)
+	w.expectNone("the topics are as they were")
+	withAdmin(t, b, func(admin *kadm.Client) error {
+		added, err := admin.CreatePartitions(t.Context(), 1, name+"-words")
+		return errors.Join(err, added.Error())
+	})
+	eventually(t, "it ends", func() bool {
+		w.looks(1)
+		select {
+		case err := <-r.done:
+			if !errors.Is(err, engine.ErrTopics) {
+				t.Errorf("it ended with %v, want that the topics are wrong", err)
+			}
+			return true
+		default:
+			return false
+		}
+	})
 }
 
 // TestWatchOfAttemptsThatFail: the reason is that of the attempts.

@@ -198,6 +198,12 @@ func TestClassOfClients(t *testing.T) {
 			"local_disk"},
 		{"no such file", &fs.PathError{Op: "open", Err: syscall.ENOENT}, Restart, "unknown"},
 		{"leveldb", errors.New("leveldb: closed"), Restart, "unknown"},
+		{"goka reaches no broker", fmt.Errorf("make processor: %w", errors.New("Error creating "+
+			"topic manager: cannot connect to broker 127.0.0.1:15177: dial tcp "+
+			"127.0.0.1:15177: connect: connection reset by peer")), Retry, "network"},
+		{"goka finds none", errors.New("error creating view: Error creating topic " +
+			"manager: Error creating the kafka " +
+			"client: " + sarama.ErrOutOfBrokers.Error()), Retry, "network"},
 		{"cancelled", fmt.Errorf("join: %w", context.Canceled), Restart, "cancelled"},
 		{"own time limit", fmt.Errorf("flush: %w", context.DeadlineExceeded), Restart, "timeout"},
 	})

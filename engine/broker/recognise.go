@@ -42,10 +42,18 @@ func recognise(err error) []finding {
 // or controller and does not list it any more.
 const notListed = " but did not reply with that broker in the broker list"
 
+// gokaConnects is in goka's errors for a processor or a view that it cannot make as it reaches no
+// broker; it keeps the text only of what is wrong.
+const gokaConnects = "Error creating topic manager: "
+
 // ofText classifies errors of franz-go whose types are not exported and whose texts have a name or
-// a number in them.
+// a number in them, and those of which goka has kept the text only.
 func ofText(text string) []finding {
 	switch {
+	case strings.Contains(text, gokaConnects) &&
+		(strings.Contains(text, "cannot connect to broker") ||
+			strings.Contains(text, sarama.ErrOutOfBrokers.Error())):
+		return []finding{{unreachable, cause}}
 	case strings.HasPrefix(text, "broker replied that the controller broker is "):
 		return ofCode(kerr.NotController.Code)
 	case strings.HasPrefix(text, "broker replied ") && strings.HasSuffix(text, notListed):
