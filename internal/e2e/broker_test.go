@@ -75,6 +75,8 @@ func instance(spec []string) error {
 	var stopped *engine.Stopped
 	if errors.As(err, &stopped) {
 		log.Error("the process ends", "class", stopped.Class, "reason", stopped.Reason)
+	} else if errors.Is(err, engine.ErrTopics) {
+		log.Error("the process ends", "class", "topics", "reason", err)
 	}
 	return err
 }

@@ -22,21 +22,60 @@ const (
 	askMax = time.Second
 )
 
+// gaps are for how long nothing has happened in each partition. It is safe for concurrent use.
+type gaps struct {
+	mu    sync.Mutex
+	moved [partitions]time.Time     // when something happened last
+	still [partitions]time.Duration // longest time without it since the last reset
+}
+
+func newGaps() *gaps {
+	g, now := &gaps{}, time.Now()
+	for i := range g.moved {
+		g.moved[i] = now
+	}
+	return g
+}
+
+// note takes that something happened in a partition.
+func (g *gaps) note(partition int32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	g.still[partition] = max(g.still[partition], now.Sub(g.moved[partition]))
+	g.moved[partition] = now
+}
+
+// reset forgets what was before.
+func (g *gaps) reset() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.still = [partitions]time.Duration{}
+}
+
+// since reports whether something happened in every partition after a moment, and the longest time
+// without it in one since the reset.
+func (g *gaps) since(after time.Time) (all bool, longest time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all = true
+	for i, moved := range g.moved {
+		all = all && moved.After(after)
+		longest = max(longest, g.still[i], time.Since(moved))
+	}
+	return all, longest
+}
+
 // progress is since when the partitions of the stations group have committed nothing, as anybody
 // can see it from outside.
 type progress struct {
-	mu    sync.Mutex
-	at    [partitions]int64         // sums of the committed offsets of inputs
-	moved [partitions]time.Time     // when these were last seen to change
-	still [partitions]time.Duration // longest time without a change since the last reset
+	*gaps
+	at [partitions]int64 // sums of the committed offsets of inputs
 }
 
 // watchProgress looks until the test is over.
 func watchProgress(t *testing.T, b kafkatest.Broker) *progress {
-	p, now := &progress{}, time.Now()
-	for i := range p.moved {
-		p.moved[i] = now
-	}
+	p := &progress{gaps: newGaps()}
 	ctx, done := t.Context(), make(chan struct{})
 	t.Cleanup(func() { <-done })
 	go func() {
@@ -75,34 +114,11 @@ func (p *progress) look(ctx context.Context, admin *kadm.Client) bool {
 			sums[o.Partition] += o.At
 		}
 	})
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
 	for i, sum := range sums {
 		if sum != p.at[i] {
-			p.still[i] = max(p.still[i], now.Sub(p.moved[i]))
-			p.at[i], p.moved[i] = sum, now
+			p.at[i] = sum
+			p.note(int32(i))
 		}
 	}
 	return true
-}
-
-// reset forgets what stood still before.
-func (p *progress) reset() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.still = [partitions]time.Duration{}
-}
-
-// since reports whether every partition has moved after a moment, and how long the one that stood
-// longest has stood since the reset.
-func (p *progress) since(after time.Time) (all bool, longest time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	all = true
-	for i, moved := range p.moved {
-		all = all && moved.After(after)
-		longest = max(longest, p.still[i], time.Since(moved))
-	}
-	return all, longest
 }

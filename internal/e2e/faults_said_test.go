@@ -20,6 +20,8 @@ var sayings = []struct {
 	{regexp.MustCompile(`msg="processor ended and is restarted".* class=(\S+)`), "restart: $1"},
 	{regexp.MustCompile(`msg="a hanging transaction was ended.* outcome=(\S+)`),
 		"hanging transaction ended: $1"},
+	{regexp.MustCompile(`msg="records were deleted before they were read"`),
+		"records deleted before they were read"},
 	{regexp.MustCompile(`msg="the process ends".* class=(\S+)`), "process ended: $1"},
 }
 

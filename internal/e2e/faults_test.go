@@ -104,8 +104,11 @@ type faults struct {
 	// Of TestFaultTable.
 	cluster  *kafkatest.Cluster
 	progress *progress
+	fed      *gaps // of writes to inputs that were acknowledged
 	said     *said
 	standby  bool
+	lossy    bool   // writes to inputs may fail
+	over     bool   // the instances have ended for good
 	third    string // state directory of an instance that comes and goes
 }
 
