@@ -4,7 +4,6 @@ package e2e_test
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -20,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"chargestream/engine"
+	"chargestream/engine/broker"
 	"chargestream/engine/stall"
 	"chargestream/internal/e2e"
 	"chargestream/internal/kafkatest"
@@ -226,13 +226,7 @@ func (f *faults) feed(entries []e2e.Entry) *feeding {
 		due := time.Now()
 		for list := range slices.Chunk(entries, portion) {
 			for i := range list {
-				client.Produce(f.t.Context(), list[i].Record(), func(r *kgo.Record, err error) {
-					if err == nil {
-						f.fed.note(r.Partition)
-					} else if !f.lossy && !errors.Is(err, context.Canceled) {
-						f.t.Error(fmt.Errorf("produce events: %w", err))
-					}
-				})
+				f.put(client, list[i].Record())
 			}
 			due = due.Add(time.Second / 10)
 			select {
@@ -249,6 +243,22 @@ func (f *faults) feed(entries []e2e.Entry) *feeding {
 		}
 	}()
 	return feed
+}
+
+// put writes a record. The client gives a record up when a broker that goes down ends the first
+// connection to it: it is written again then.
+func (f *faults) put(client *kgo.Client, r *kgo.Record) {
+	client.Produce(f.t.Context(), r, func(r *kgo.Record, err error) {
+		switch {
+		case err == nil:
+			f.fed.note(r.Partition)
+		case f.lossy || f.t.Context().Err() != nil:
+		case broker.Classify(err).Name == "closed_at_once":
+			f.put(client, r)
+		default:
+			f.t.Error(fmt.Errorf("produce events: %w", err))
+		}
+	})
 }
 
 // rest puts in what is left, and waits for it.
