@@ -108,7 +108,7 @@ func (r *tableReader) ConsumePartition(
 	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(r.brokers...),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-		kgo.FetchMaxWait(250*time.Millisecond),
+		kgo.FetchMaxWait(250*time.Millisecond), kgo.MetadataMaxAge(metadataMaxAge),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {partition: from}}))
 	if err != nil {

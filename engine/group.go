@@ -29,6 +29,9 @@ const (
 	// and Kafka keeps a static one although it missed a generation.
 	rebalanceTimeout = 2*commitMax + 2*fenceMax + 20*time.Second
 	fetchWait        = 100 * time.Millisecond
+	// metadataMaxAge is how long a reader may go on asking a broker that leads a partition no more
+	// and does not know it, as it is cut off from the others: it answers, and has nothing new.
+	metadataMaxAge = 10 * time.Second
 	// fetchBytesMax and fetchPartitionBytesMax bound one fetch response, compressed.
 	fetchBytesMax          = 4 << 20
 	fetchPartitionBytesMax = 256 << 10
@@ -71,6 +74,7 @@ func (g *group) options(topics []string) []kgo.Opt {
 		// What was polled is handed over before partitions can move.
 		kgo.BlockRebalanceOnPoll(),
 		kgo.Balancers(balancer{}), kgo.DisableAutoCommit(), kgo.MetadataMinAge(metadataMinAge),
+		kgo.MetadataMaxAge(metadataMaxAge),
 		kgo.SessionTimeout(c.SessionTimeout), kgo.RebalanceTimeout(rebalanceTimeout),
 		kgo.HeartbeatInterval(min(c.SessionTimeout/5, heartbeatMax)),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
