@@ -80,7 +80,8 @@ func (s *Session) informational(upTo chargestream.Millis) ([]chargestream.Anomal
 			return nil, err // nothing can have been reported twice, and nothing can have fallen
 		}
 	}
-	k, err := s.biller(s.Book).knownAt(upTo, &chargestream.Correction{})
+	b := s.biller(s.Book)
+	k, err := b.knownAt(upTo, &chargestream.Correction{})
 	if err != nil || !k.due() {
 		return nil, err
 	}
@@ -101,6 +102,11 @@ func (s *Session) informational(upTo chargestream.Millis) ([]chargestream.Anomal
 	if k.start == nil || k.end == nil {
 		return list, nil
 	}
+	if err := b.seal(k); err != nil {
+		return nil, err
+	}
+	connector := b.terms.connector(k.start.ConnectorID)
+	k.meter.rating = ratingOf(&connector)
 	if e := k.meter.energy(); e.glitch {
 		a := s.anomaly(chargestream.AnomalyMeterGlitch, k.start.At)
 		a.ClosedAt = a.OpenedAt

@@ -20,7 +20,7 @@ func (b *biller) invoice(k *known) (chargestream.Invoice, *reasons, error) {
 		StationID: b.Station, Lines: []chargestream.InvoiceLine{},
 		Decisions: slices.Clone(b.applied), SignedData: k.signed}
 	connector := b.head(&v, k)
-	k.meter.rating = cmp.Or(max(connector.MaxPower, 0), chargestream.RatingOf(connector.Type))
+	k.meter.rating = ratingOf(&connector)
 	e := k.meter.energy()
 	if b.correction.Energy != nil {
 		e = energy{total: *b.correction.Energy, known: true, base: e.base, decided: true}
@@ -50,6 +50,11 @@ func (b *biller) invoice(k *known) (chargestream.Invoice, *reasons, error) {
 	b.write(&v, bill)
 	slices.Sort(r.list)
 	return v, r, nil
+}
+
+// ratingOf is the most that a connector delivers.
+func ratingOf(c *chargestream.ConnectorInfo) chargestream.Watts {
+	return cmp.Or(max(c.MaxPower, 0), chargestream.RatingOf(c.Type))
 }
 
 // head writes who, where and when.

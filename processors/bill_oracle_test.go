@@ -26,12 +26,26 @@ var (
 	oracleSeeds = flag.Uint64("oracle.seeds", 130, "how many sessions the oracle bills")
 )
 
+// foundSeeds drew sessions of which the oracle and the bills differed once; the last three: a user
+// that a dead letter named, a reading of the end behind it, and a register that only the rating of
+// the connector tells from a step.
+func foundSeeds() []uint64 { return []uint64{5873, 27965, 30464, 40589, 40803, 40902} }
+
+// oracleSessions are the seeds of so many sessions, and those that were found.
+func oracleSessions(n uint64) []uint64 {
+	list := foundSeeds()
+	for seed := *oracleSeed; seed < *oracleSeed+n; seed++ {
+		list = append(list, seed)
+	}
+	return list
+}
+
 // TestBillsByOracle compares the documents and anomalies of random sessions with those of somebody
 // who works them out from all facts at once and has not seen this code. The facts are read in the
 // order in which they arrived.
 func TestBillsByOracle(t *testing.T) {
 	documents, issued, corrected := 0, 0, 0
-	for seed := *oracleSeed; seed < *oracleSeed+*oracleSeeds; seed++ {
+	for _, seed := range oracleSessions(*oracleSeeds) {
 		f := signedFacts(t, seed)
 		want, alarms := oracle.Story(f)
 		o := tell(t, &f, nil)
@@ -66,7 +80,7 @@ func TestBillsByOracle(t *testing.T) {
 // TestBillsInAnyOrderByOracle reads the facts in any order, some of them twice. What was sent on
 // the way hangs on that order; what is live in the end does not.
 func TestBillsInAnyOrderByOracle(t *testing.T) {
-	for seed := *oracleSeed; seed < *oracleSeed+*oracleSeeds/2+1; seed++ {
+	for _, seed := range oracleSessions(*oracleSeeds/2 + 1) {
 		f := signedFacts(t, seed)
 		want := oracle.History(f)
 		got, err := tell(t, &f, rand.New(rand.NewPCG(seed, 4))).documents()

@@ -5,7 +5,23 @@ import "chargestream"
 // LateMoment is the moment from which a late fact is known: the end of the quarter hour in which
 // it arrived. It is zero for a timely one (docs/decisions/0010).
 func LateMoment(at, arrival chargestream.Millis) chargestream.Millis {
-	if arrival <= at+chargestream.Grace {
+	return lateAfter(at, arrival, chargestream.Grace)
+}
+
+// edgeGrace is the grace of a reading of the begin or the end: one that is taken up to a minute
+// behind the end is known when the end is.
+const edgeGrace = chargestream.Grace - chargestream.Minute
+
+// lateSample is LateMoment of a sample.
+func lateSample(m *chargestream.MeterValue, arrival chargestream.Millis) chargestream.Millis {
+	if contextOf(m) != ContextSample {
+		return lateAfter(m.Time, arrival, edgeGrace)
+	}
+	return LateMoment(m.Time, arrival)
+}
+
+func lateAfter(at, arrival, grace chargestream.Millis) chargestream.Millis {
+	if arrival <= at+grace {
 		return 0
 	}
 	return QuarterAfter(arrival)

@@ -25,7 +25,7 @@ func (f *fold) meter(e *chargestream.MeterValue) {
 		f.session(e.SessionID).addSigned(e.Signed, e.Time, f.arrival)
 	}
 	start := e.Time.Truncate(chargestream.Quarter)
-	if late := LateMoment(e.Time, f.arrival); late != 0 {
+	if late := lateSample(e, f.arrival); late != 0 {
 		f.addQuarter(c, e.SessionID, func(list []Quarter) []Quarter {
 			return addSampleTo(list, e, late)
 		}, start, late)

@@ -167,8 +167,7 @@ func falls(readings []int64) (fell, persists bool) {
 func (s *story) ranged(v sheet) []SampleFact {
 	spoilt := map[int64]bool{}
 	for _, m := range s.facts.Samples {
-		known := s.rules.knownFrom(m.AtMs, m.ArrivalMs) <= v.known.atMs ||
-			m.ArrivalMs <= m.AtMs+graceMs
+		known := s.rules.sampleKnown(m) <= v.known.atMs || m.timely()
 		if known && m.PowerW != nil && s.names(m, v) && !v.hasMinute(m.AtMs/minuteMs) {
 			spoilt[m.AtMs/quarterMs] = true
 		}

@@ -67,6 +67,26 @@ func (b billing) knownFrom(atMs, arrivalMs int64) int64 {
 	return ceilTo(arrivalMs, quarterMs)
 }
 
+// sampleKnown is the moment from which a sample is known. A reading of the begin or the end has a
+// minute less of grace, so that one from behind the end is known with the end.
+func (b billing) sampleKnown(m SampleFact) int64 {
+	if !m.timely() {
+		return b.knownFrom(m.AtMs, max(m.ArrivalMs, m.AtMs+graceMs+1)) // late in any case
+	}
+	return m.AtMs + m.graceMs()
+}
+
+func (m SampleFact) timely() bool { return m.ArrivalMs <= m.AtMs+m.graceMs() }
+
+func (m SampleFact) graceMs() int64 {
+	edge := strings.EqualFold(m.Context, "Transaction.Begin") ||
+		strings.EqualFold(m.Context, "Transaction.End")
+	if edge && m.RegisterWh != nil {
+		return graceMs - minuteMs
+	}
+	return graceMs
+}
+
 // ceilTo is ms, or the next multiple of span after it.
 func ceilTo(ms, span int64) int64 {
 	if rest := ms % span; rest != 0 {
@@ -142,9 +162,11 @@ func distinct[T any](
 }
 
 // distinctStarts takes users that are written in another case for one, who is called as the first
-// start to arrive has it.
+// start to arrive has it. A dead letter names nobody.
 func (b billing) distinctStarts(all []StartFact) []StartFact {
-	all = slices.Clone(all)
+	all = slices.DeleteFunc(slices.Clone(all), func(s StartFact) bool {
+		return !believed(s.at(), s.ArrivalMs, sessionsKept)
+	})
 	slices.SortStableFunc(all, func(x, y StartFact) int {
 		return cmp.Or(cmp.Compare(x.ArrivalMs, y.ArrivalMs), cmp.Compare(x.User, y.User))
 	})
@@ -164,7 +186,7 @@ func (b billing) distinctStarts(all []StartFact) []StartFact {
 		all[i].User = names[content]
 	}
 	return distinct(b, all, func(s *StartFact) *int64 { return &s.ArrivalMs },
-		func(s StartFact) bool { return believed(s.at(), s.ArrivalMs, sessionsKept) })
+		func(StartFact) bool { return true })
 }
 
 func (b billing) distinctEnds(all []EndFact) []EndFact {
@@ -244,7 +266,7 @@ func (b billing) sceneAt(f Facts, atMs int64) scene {
 	})
 	s.endArrived = slices.ContainsFunc(f.Ends, func(c EndFact) bool { return c.ArrivalMs <= atMs })
 	for _, v := range f.Samples {
-		if b.knownFrom(v.AtMs, v.ArrivalMs) <= atMs {
+		if b.sampleKnown(v) <= atMs {
 			s.samples = append(s.samples, v)
 		}
 	}
@@ -329,7 +351,7 @@ func (b billing) surroundings(f Facts) []int64 {
 	}
 	var all []int64
 	for _, s := range f.Samples {
-		all = append(all, b.knownFrom(s.AtMs, s.ArrivalMs))
+		all = append(all, b.sampleKnown(s))
 	}
 	for _, s := range f.Statuses {
 		all = append(all, b.knownFrom(s.AtMs, s.ArrivalMs))
