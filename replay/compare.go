@@ -186,6 +186,9 @@ func (r *run) same(table, key string, replayed, live []byte, l *liveState) bool 
 	if bytes.Equal(replayed, live) {
 		return true
 	}
+	if table == topics.TableHours {
+		return nothing(replayed) && nothing(live)
+	}
 	if table != topics.TableSessions {
 		return false
 	}
@@ -200,6 +203,16 @@ func (r *run) same(table, key string, replayed, live []byte, l *liveState) bool 
 	}
 	return a.Documents == b.Documents && a.RevisionOffset == b.RevisionOffset &&
 		slices.Equal(a.Holds, b.Holds) && a.DuplicateOf == b.DuplicateOf
+}
+
+// nothing reports whether an hour has no row, or one that holds nothing: which claims beyond its
+// bound a session had at first depends on the order of reading.
+func nothing(row []byte) bool {
+	if row == nil {
+		return true
+	}
+	h, err := tables.DecodeHour(row)
+	return err == nil && h.Empty()
 }
 
 // list adds a text to a list that is not full.

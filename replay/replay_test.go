@@ -66,6 +66,9 @@ func TestSameRows(t *testing.T) {
 		"no row":              {sessions, first, []byte("C"), noted, false},
 		"none":                {sessions, first, nil, noted, false},
 		"another table":       {topics.TableHours, first, row(0, 0, noon), nil, false},
+		"an empty hour":       {topics.TableHours, nil, (&tables.Hour{}).Append(nil), nil, true},
+		"an hour": {topics.TableHours, nil, (&tables.Hour{CoversEnd: true}).Append(nil), nil,
+			false},
 	} {
 		r := &run{}
 		if got := r.same(c.table, key, c.replayed, c.live,

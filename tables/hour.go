@@ -234,6 +234,13 @@ func (h *Hour) find(id chargestream.SessionID) int {
 	return slices.IndexFunc(h.Sessions, func(s HourSession) bool { return s.ID == id })
 }
 
+// Empty reports whether the window holds nothing: only claims that were cut, or counted no more,
+// touched it.
+func (h *Hour) Empty() bool {
+	return h.Opening.At == 0 && !h.CoversEnd &&
+		len(h.Transitions)+len(h.Sessions)+len(h.Quarters) == 0
+}
+
 // Due is when the window must be closed, by stream time; zero when it is.
 func (h *Hour) Due(key HourKey) chargestream.Millis {
 	if h.Closed {

@@ -161,8 +161,7 @@ func orZero[T any](row *T) *T {
 
 // orNothing is an hour, or the one that there is before the first event where it holds nothing.
 func orNothing(h *tables.Hour) *tables.Hour {
-	if h == nil || h.Opening.At == 0 && !h.CoversEnd &&
-		len(h.Transitions)+len(h.Sessions)+len(h.Quarters) == 0 {
+	if h == nil || h.Empty() {
 		return &tables.Hour{}
 	}
 	return h
