@@ -27,6 +27,8 @@ type (
 	Header = task.Header
 	// Driver runs processors in memory, without a broker.
 	Driver = task.Driver
+	// Row is a row as it is committed.
+	Row = task.Row
 	// Topology is what a set of processors reads, keeps and writes, to be printed.
 	Topology = task.Topology
 )

@@ -52,13 +52,17 @@ func sessionDue(_ string, s *sessionRow) int64 {
 func (f *stationFold) fireSession(ctx *engine.Context, key string, row *sessionRow,
 	now int64) error {
 	station, id, _ := ParseSessionKey(key)
-	billed, err := f.rowsOf(ctx, station).billed(id, &row.Session)
+	facts := row.Session // so that the marks are those of before
+	billed, err := f.rowsOf(ctx, station).billed(id, &facts)
 	if err != nil {
 		return err
 	}
 	bill, err := billed.Bill(chargestream.Millis(now))
 	if err != nil {
 		return err
+	}
+	if row.Marks.Equal(&billed.Row.Marks) && len(bill.Documents)+len(bill.Anomalies) == 0 {
+		ctx.Unchanged() // it waits on
 	}
 	row.Marks = billed.Row.Marks
 	row.looked = chargestream.Millis(now)

@@ -52,6 +52,14 @@ type Marks struct {
 	DuplicateOf chargestream.SessionID
 }
 
+// Equal reports whether two marks are the same.
+func (m *Marks) Equal(o *Marks) bool {
+	return m.BilledUpTo == o.BilledUpTo && m.WakeAt == o.WakeAt &&
+		m.RevisionOffset == o.RevisionOffset && slices.Equal(m.References, o.References) &&
+		m.Documents == o.Documents && slices.Equal(m.Holds, o.Holds) &&
+		m.DuplicateOf == o.DuplicateOf
+}
+
 // Reference is how many revisions of reference data a document was made by: of the registry entry
 // of the station, where Tariff is empty, else of that tariff. Revisions are never dropped, so the
 // number says which.

@@ -9,6 +9,8 @@ type Context struct {
 	header   Header
 	flushing int    // the table whose rows are flushed, from 1; zero for none
 	key      string // of the row that is flushed
+	// unchanged: the row that is fired is as it was.
+	unchanged bool
 }
 
 // Arrival is the arrival time, in ms, of what is being folded; in a Fire the stream time that it
@@ -20,6 +22,10 @@ func (c *Context) StreamTime() int64 { return c.task.now }
 
 // Partition is the partition of the task.
 func (c *Context) Partition() int32 { return c.task.partition }
+
+// Unchanged says in a Fire that its row is as it was: it is neither flushed nor written for that.
+// Its timer is set anew all the same.
+func (c *Context) Unchanged() { c.unchanged = true }
 
 // Emit sends a record with the next commit. The engine keeps the value; nil is a tombstone. The
 // arrival time is added as a header.

@@ -153,3 +153,32 @@ func TestTimerOfAFlushedRow(t *testing.T) {
 	s.clock(t, 50_001)
 	expect(t, "records", outOf(s.commit(t)), "out l=done @49001", "out m=done @49001")
 }
+
+// TestFireThatChangesNothing writes nothing, and fires again; a row that was changed before, or by
+// another firing, is written.
+func TestFireThatChangesNothing(t *testing.T) {
+	a, b := plain("a"), plain("b")
+	fired, due := 0, int64(100)
+	a.Due = func(string, *string) int64 { return due }
+	a.Fire = func(ctx *task.Context, key string, row *string, now int64) error {
+		fired, due = fired+1, now+1000
+		if key == "other" {
+			return set(b, key, "fired")(ctx)
+		}
+		ctx.Unchanged()
+		return nil
+	}
+	s := alone(t, nil, a, b)
+	s.fold(t, 1, set(a, "k", "1"))
+	s.commit(t)
+	for n := range 3 {
+		s.clock(t, int64(n+1)*10_000)
+		expect(t, "rows", rowsOf(s.commit(t)))
+	}
+	if fired != 3 {
+		t.Errorf("fired %d times", fired)
+	}
+	s.fold(t, 30_500, set(a, "k", "2"))
+	s.clock(t, 60_000)
+	expect(t, "rows", rowsOf(s.commit(t)), "0 k=2")
+}

@@ -3,6 +3,7 @@ package task
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 )
 
@@ -23,8 +24,8 @@ type Table[R any] struct {
 	// Due is the stream time, in ms, at which a row must be fired; zero for never. Nil where no
 	// row of the table has a timer.
 	Due func(key string, row *R) int64
-	// Fire does what is due of a row at the stream time now. The row counts as changed. After it,
-	// Due must be later than now.
+	// Fire does what is due of a row at the stream time now. The row counts as changed, unless it
+	// says [Context.Unchanged]. After it, Due must be later than now.
 	Fire func(ctx *Context, key string, row *R, now int64) error
 	// Restored is called for each row that there is when a task begins, before its first record.
 	// The row is not changed. Nil for nothing.
@@ -196,6 +197,14 @@ func (c *cache) get(key string) *entry {
 func (c *cache) add(e *entry) {
 	c.young[e.key] = e
 	c.bytes += e.bytes
+}
+
+// unchange takes a row back from those that changed.
+func (c *cache) unchange(e *entry) {
+	if i := slices.Index(c.changed, e); i >= 0 {
+		c.changed = slices.Delete(c.changed, i, i+1)
+	}
+	e.changed = false
 }
 
 // encode gives the rows that changed since the last commit, as they are committed. Their bytes are

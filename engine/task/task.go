@@ -305,11 +305,17 @@ func (t *Task) fire(id timerID, now int64) error {
 	if t.p.Firing != nil {
 		t.p.Firing(&t.ctx, d.TableName(), id.key, d.due(id.key, e.row))
 	}
+	changed := e.changed
 	if err := t.touch(id.table, e); err != nil {
 		return err
 	}
+	t.ctx.unchanged = false
 	if err := d.fire(&t.ctx, id.key, e.row, now); err != nil {
 		return fmt.Errorf("fire %s %q: %w", d.TableName(), id.key, err)
+	}
+	if t.ctx.unchanged && !changed {
+		t.weight -= e.bytes
+		t.caches[id.table].unchange(e)
 	}
 	if due := d.due(id.key, e.row); due != 0 && due <= now {
 		return fmt.Errorf("timer of row %q of table %q: %w: due at %d after it was fired at %d",
