@@ -29,10 +29,18 @@ func (t *Tariff) onlyRate() VAT {
 }
 
 // reach is the total that a bound leaves of one: each amount is held against its own bound, as
-// OCPI says. Where the bound tells no amount with VAT, that follows in proportion.
+// OCPI says. Where the bound tells no amount with VAT, that follows in proportion. Where both
+// cannot hold at the rate, the one that bounds more counts, and the VAT is the rate's: an invoice
+// with another VAT would be wrong.
 func (d bound) reach(total Money, rate VAT, hold func(total, bound int64) int64) Money {
 	excl, incl := hold(total.Excl, d.excl), total.Incl
 	switch {
+	case d.contradicts(rate):
+		least := half(product(d.incl, rateUnits), rateUnits+int64(rate))
+		if excl = hold(excl, least); excl == total.Excl {
+			return total
+		}
+		incl = half(product(excl, rateUnits+int64(rate)), rateUnits)
 	case d.hasIncl:
 		incl = hold(total.Incl, d.incl)
 	case excl == total.Excl:
@@ -43,6 +51,21 @@ func (d bound) reach(total Money, rate VAT, hold func(total, bound int64) int64)
 	}
 	incl = max(incl, excl)
 	return Money{Excl: excl, Tax: incl - excl, Incl: incl}
+}
+
+// fits is the amount with VAT of the bound's amount without, at a rate.
+func (d bound) fits(rate VAT) int64 {
+	return half(product(d.excl, rateUnits+int64(rate)), rateUnits)
+}
+
+// contradicts reports whether both amounts of a bound cannot hold at a rate: they are more than a
+// minor unit apart. Of several rates the mix decides.
+func (d bound) contradicts(rate VAT) bool {
+	if !d.set || !d.hasIncl || rate == UnknownVAT {
+		return false
+	}
+	off := d.incl - d.fits(rate)
+	return off > 1 || off < -1
 }
 
 // half is the quotient rounded half up, for quotients of the order of amounts.

@@ -8,8 +8,8 @@ import (
 )
 
 // Doubts are what a tariff says that may not be meant: it is taken, and whoever writes it is
-// warned. For now these are bounds whose amounts with and without VAT do not fit the only rate: an
-// invoice that reaches both has a VAT that is not the rate's.
+// warned. For now these are bounds whose amounts with and without VAT do not fit the only rate: the
+// one that bounds more counts.
 func (t *Tariff) Doubts() []string {
 	var list []string
 	rate := t.onlyRate()
@@ -20,11 +20,7 @@ func (t *Tariff) Doubts() []string {
 		name string
 		bound
 	}{{"min_price", t.min}, {"max_price", t.max}} {
-		if !b.set || !b.hasIncl {
-			continue
-		}
-		fits := half(product(b.excl, rateUnits+int64(rate)), rateUnits)
-		if off := b.incl - fits; off > 1 || off < -1 {
+		if fits := b.fits(rate); b.contradicts(rate) {
 			list = append(list, fmt.Sprintf("%s: excl_vat %s and incl_vat %s do not fit %s %% of "+
 				"VAT, by which %s are %s: write incl_vat %s, or leave it out", b.name,
 				codecs.FormatScaled(b.excl, t.digits), codecs.FormatScaled(b.incl, t.digits),

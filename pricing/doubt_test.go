@@ -1,9 +1,14 @@
 package pricing_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
+	"pgregory.net/rapid"
+
+	"chargestream/codecs"
 	"chargestream/pricing"
 )
 
@@ -42,4 +47,37 @@ func TestDoubts(t *testing.T) {
 	if err != nil || two.Doubts() != nil {
 		t.Errorf("two rates: %v, %v", two.Doubts(), err)
 	}
+}
+
+// TestBoundsThatContradict: where both amounts of a bound cannot hold at the rate, the one that
+// bounds more counts, and the VAT is that of the rate to the minor unit, as an e-invoice wants it.
+func TestBoundsThatContradict(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cents := func(name string) int64 { return rapid.Int64Range(1, 100_000).Draw(t, name) }
+		vat := rapid.SampledFrom([]string{"0", "5.5", "19", "20"}).Draw(t, "vat")
+		name := rapid.SampledFrom([]string{"min_price", "max_price"}).Draw(t, "name")
+		most, with := cents("excl"), cents("incl")
+		tariff, err := pricing.Parse([]byte(tariffIn("EUR", fmt.Sprintf(
+			`%q:{"excl_vat":%s,"incl_vat":%s},`, name, codecs.FormatScaled(most, 2),
+			codecs.FormatScaled(with, 2)), element("", component("ENERGY", "0.4", vat, 1)))))
+		if err != nil {
+			t.Skip(err) // with VAT there is less than without
+		}
+		if len(tariff.Doubts()) == 0 {
+			return
+		}
+		b, err := tariff.Price(usage("2026-06-01 10:00", time.UTC,
+			charge(60, float64(rapid.Int64Range(1, 5000).Draw(t, "kWh")))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rate := map[string]int64{"0": 0, "5.5": 55, "19": 190, "20": 200}[vat]
+		if off := b.Total.Tax*1000 - b.Total.Excl*rate; off > 1000 || off < -1000 {
+			t.Errorf("%+v is not of %s %%", b.Total, vat)
+		}
+		if name == "max_price" && (b.Total.Excl > most || b.Total.Incl > with+1) ||
+			name == "min_price" && (b.Total.Excl < most || b.Total.Incl < with-1) {
+			t.Errorf("%+v does not keep %s %d / %d", b.Total, name, most, with)
+		}
+	})
 }

@@ -85,8 +85,7 @@ func (p pricing) bill(out *Price, t *priceTariff, digits int, ledgers ...*ledger
 		excl.Add(excl, p.round(exact, digits))
 		incl.Add(incl, p.round(exact, digits)).Add(incl, p.round(vat, digits))
 	}
-	exactExcl, _ = t.bound(exactExcl, exclOf, identity)
-	exactIncl, _ = t.bound(exactIncl, inclOf, identity)
+	exactExcl, exactIncl, _ = t.bound(exactExcl, exactIncl, digits, identity, identity)
 	out.ExactExcl, out.ExactIncl = exactText(exactExcl), exactText(exactIncl)
 	out.ExactVAT = exactText(new(big.Rat).Sub(exactIncl, exactExcl))
 	p.billRounded(out, t, digits, excl, incl)
@@ -95,45 +94,79 @@ func (p pricing) bill(out *Price, t *priceTariff, digits int, ledgers ...*ledger
 // billRounded lays the bounds, rounded themselves, on the sums of the groups in minor units.
 func (p pricing) billRounded(out *Price, t *priceTariff, digits int, excl, incl *big.Int) {
 	minor := func(n *big.Rat) *big.Rat { return new(big.Rat).SetInt(p.round(n, digits)) }
-	boundExcl, exclBy := t.bound(new(big.Rat).SetInt(excl), exclOf, minor)
-	boundIncl, inclBy := t.bound(new(big.Rat).SetInt(incl), inclOf, minor)
+	boundExcl, boundIncl, by := t.bound(new(big.Rat).SetInt(excl), new(big.Rat).SetInt(incl),
+		digits, minor, func(n *big.Rat) *big.Rat { return new(big.Rat).SetInt64(wholeHalfUp(n)) })
 	vat := new(big.Rat).Sub(boundIncl, boundExcl)
 	out.Excl = decimalText(boundExcl.Num(), digits)
 	out.Incl = decimalText(boundIncl.Num(), digits)
 	out.VAT = decimalText(vat.Num(), digits)
-	var by []string
-	if exclBy != "" {
-		by = append(by, exclBy+"_excl")
+	var names []string
+	for i, side := range []string{"_excl", "_incl"} {
+		if by[i] != "" {
+			names = append(names, by[i]+side)
+		}
 	}
-	if inclBy != "" {
-		by = append(by, inclBy+"_incl")
-	}
-	out.BoundApplied = strings.Join(by, "+")
+	out.BoundApplied = strings.Join(names, "+")
 }
-
-func exclOf(b *priceBound) *priceNumber { return b.Excl }
-
-func inclOf(b *priceBound) *priceNumber { return b.Incl }
 
 func identity(n *big.Rat) *big.Rat { return n }
 
-// bound raises an amount to min_price and then lowers it to max_price, on one side of VAT only.
-// It also says which of the two changed it.
-func (t *priceTariff) bound(
-	amount *big.Rat, side func(*priceBound) *priceNumber, minor func(*big.Rat) *big.Rat,
-) (*big.Rat, string) {
-	by := ""
-	if t.MinPrice != nil && side(t.MinPrice) != nil {
-		if least := minor(&side(t.MinPrice).rat); amount.Cmp(least) < 0 {
-			amount, by = least, "min"
+// bound raises amounts to min_price and then lowers them to max_price, each side of VAT by its own
+// amount. It also says which of the two changed each side. Where the two amounts of a bound do not
+// fit the tariff's only rate, the one that bounds more counts, with the VAT of the rate. Amounts of
+// the tariff are brought to the unit of those by minor, and what is computed of them by whole.
+func (t *priceTariff) bound(excl, incl *big.Rat, digits int,
+	minor, whole func(*big.Rat) *big.Rat) (boundExcl, boundIncl *big.Rat, by [2]string) {
+	for i, b := range []*priceBound{t.MinPrice, t.MaxPrice} {
+		if b == nil {
+			continue
+		}
+		name, beyond := [2]string{"min", "max"}[i], [2]int{-1, 1}[i]
+		reach := func(amount *big.Rat, limit *priceNumber, side int) *big.Rat {
+			if limit == nil || amount.Cmp(minor(&limit.rat)) != beyond {
+				return amount
+			}
+			by[side] = name
+			return minor(&limit.rat)
+		}
+		factor := t.contradicted(b, digits)
+		if factor == nil {
+			excl, incl = reach(excl, b.Excl, 0), reach(incl, b.Incl, 1)
+			continue
+		}
+		limit := minor(&b.Excl.rat)
+		if other := minor(new(big.Rat).Quo(&b.Incl.rat, factor)); limit.Cmp(other) == beyond {
+			limit = other
+		}
+		if excl.Cmp(limit) == beyond {
+			excl, by = limit, [2]string{name, name}
+			incl = whole(new(big.Rat).Mul(limit, factor))
 		}
 	}
-	if t.MaxPrice != nil && side(t.MaxPrice) != nil {
-		if most := minor(&side(t.MaxPrice).rat); amount.Cmp(most) > 0 {
-			amount, by = most, "max"
+	return excl, incl, by
+}
+
+// contradicted is what the tariff's only rate makes of 1, where the amounts of a bound do not fit
+// it by more than a minor unit; else nil.
+func (t *priceTariff) contradicted(b *priceBound, digits int) *big.Rat {
+	var rate *big.Rat
+	for _, e := range t.Elements {
+		for _, c := range e.Components {
+			if c.VAT == nil || rate != nil && rate.Cmp(&c.VAT.rat) != 0 {
+				return nil
+			}
+			rate = &c.VAT.rat
 		}
 	}
-	return amount, by
+	if rate == nil || b.Excl == nil || b.Incl == nil {
+		return nil
+	}
+	factor := new(big.Rat).Add(big.NewRat(1, 1), new(big.Rat).Quo(rate, big.NewRat(100, 1)))
+	fits := roundMinor(new(big.Rat).Mul(&b.Excl.rat, factor), digits)
+	if off := fits.Sub(fits, roundMinor(&b.Incl.rat, digits)); off.CmpAbs(big.NewInt(1)) <= 0 {
+		return nil
+	}
+	return factor
 }
 
 // roundMinor counts an amount in minor units, rounded half up, away from zero.

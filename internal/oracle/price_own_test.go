@@ -150,14 +150,14 @@ func vectorsBounds() []vector {
 	energy := element("", component("ENERGY", "1", "20", 1))
 	kWh := func(n int64) Usage { return session(monday, charge(60, n*1000)) }
 	return []vector{
-		{name: "least price excl only", tariff: tariffOf(energy, bounds("min_price", "2", "2.3")),
+		{name: "least price reached", tariff: tariffOf(energy, bounds("min_price", "2", "2.3")),
 			usage: kWh(2), excl: "2", incl: "2.4", rounded: "2.00 2.40"},
-		{name: "least price incl only", tariff: tariffOf(energy, bounds("min_price", "2", "2.5")),
-			usage: kWh(2), excl: "2", incl: "2.5", rounded: "2.00 2.50"},
-		{name: "most price incl only", tariff: tariffOf(energy, bounds("max_price", "9", "8.4")),
-			usage: kWh(8), excl: "8", incl: "8.4", rounded: "8.00 8.40"},
-		{name: "most price excl only", tariff: tariffOf(energy, bounds("max_price", "9", "13")),
-			usage: kWh(10), excl: "9", incl: "12", rounded: "9.00 12.00"},
+		{name: "least price with VAT", tariff: tariffOf(energy, bounds("min_price", "2", "2.5")),
+			usage: kWh(2), excl: "25/12", incl: "2.5", rounded: "2.08 2.50"},
+		{name: "most price with VAT", tariff: tariffOf(energy, bounds("max_price", "9", "8.4")),
+			usage: kWh(8), excl: "7", incl: "8.4", rounded: "7.00 8.40"},
+		{name: "most price without VAT", tariff: tariffOf(energy, bounds("max_price", "9", "13")),
+			usage: kWh(10), excl: "9", incl: "10.8", rounded: "9.00 10.80"},
 		{name: "between both", tariff: tariffOf(energy, bounds("min_price", "2", "2.4"),
 			bounds("max_price", "9", "10.8")),
 			usage: kWh(5), excl: "5", incl: "6", rounded: "5.00 6.00"},

@@ -57,15 +57,15 @@ func TestVectors(t *testing.T) {
 
 func TestBoundApplied(t *testing.T) {
 	want := map[string]string{
-		"least price":           "min_excl+min_incl",
-		"most price":            "max_excl+max_incl",
-		"below most price":      "",
-		"least price excl only": "",
-		"least price incl only": "min_incl",
-		"most price incl only":  "max_incl",
-		"most price excl only":  "max_excl",
-		"between both":          "",
-		"at the most price":     "",
+		"least price":            "min_excl+min_incl",
+		"most price":             "max_excl+max_incl",
+		"below most price":       "",
+		"least price reached":    "",
+		"least price with VAT":   "min_excl+min_incl",
+		"most price with VAT":    "max_excl+max_incl",
+		"most price without VAT": "max_excl+max_incl",
+		"between both":           "",
+		"at the most price":      "",
 	}
 	for _, v := range vectors() {
 		by, ok := want[v.name]
