@@ -39,6 +39,24 @@ type Session struct {
 	momentsFound       bool
 }
 
+// CountOpen has the session's bills count the samples that are still in the station's row, which
+// may be nil. Neither row is changed by that.
+func (s *Session) CountOpen(station *tables.Station) {
+	if station == nil {
+		return
+	}
+	open, hours := station.OpenQuarters(s.ID, s.Row), s.Hours
+	if len(open) == 0 {
+		return
+	}
+	s.Row = s.Row.With(s.ID, open)
+	s.Hours = func(connector chargestream.ConnectorID, start chargestream.Millis) (*tables.Hour,
+		error) {
+		h, err := hours(connector, start)
+		return h.With(connector, start, open), err
+	}
+}
+
 // History is the list of the session's invoices up to a moment, each without the credit note of
 // the one before: a pure function of the facts, each with its two times, and of the reference data
 // (docs/decisions/0010). All that arrived by the moment must be in the rows.

@@ -6,6 +6,7 @@ import (
 
 	"chargestream"
 	"chargestream/billing"
+	"chargestream/internal/tabletest"
 	"chargestream/tables"
 )
 
@@ -64,5 +65,35 @@ func TestPreviewOfNothing(t *testing.T) {
 	p, err := s.Preview(&chargestream.Decision{Action: chargestream.ActionCancel}, begin)
 	if err != nil || p.Before != nil || p.After != nil || p.Doubts != nil {
 		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestPreviewCountsTheOpenQuarter: the newest samples are in the station's row only. The end of a
+// session that did not end is set behind them.
+func TestPreviewCountsTheOpenQuarter(t *testing.T) {
+	rows := tabletest.NewRows()
+	fold := func(e chargestream.Event) {
+		t.Helper()
+		if err := rows.Fold(e, e.At()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fold(&chargestream.SessionStart{StationID: "st", SessionID: "s", ConnectorID: "1", UserID: "u",
+		Time: begin, Meter: wh(1000)})
+	for _, r := range []tables.Reading{{At: begin + 10*minute, Energy: 2000},
+		{At: begin + 50*minute, Energy: 6000}} {
+		fold(&chargestream.MeterValue{StationID: "st", SessionID: "s", ConnectorID: "1", Time: r.At,
+			Energy: &r.Energy})
+	}
+	d := chargestream.Decision{StationID: "st", SessionID: "s", DecisionID: "d", By: "Ada",
+		Reason: "seen", Time: begin + hour, Action: chargestream.ActionCorrect,
+		Correction: chargestream.Correction{EndTime: begin + 55*minute}}
+	s := billedOf(rows, "s", rated())
+	p, err := s.Preview(&d, begin+2*hour)
+	if err != nil || p.After == nil || p.After.Energy != 5000 {
+		t.Fatalf("%+v, %v", p.After, err)
+	}
+	if n := len(rows.Sessions["s"].Quarters); n != 1 {
+		t.Errorf("%d quarters: nothing is open, or the row was changed", n)
 	}
 }

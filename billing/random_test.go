@@ -11,7 +11,6 @@ import (
 	"chargestream"
 	"chargestream/billing"
 	"chargestream/internal/tabletest"
-	"chargestream/tables"
 )
 
 const (
@@ -131,14 +130,10 @@ func (c *charging) session(t failer, book billing.Book) *billing.Session {
 // billedOf is a session of rows with all that its bills are made of. The Marks of its Row are to be
 // kept.
 func billedOf(rows *tabletest.Rows, id chargestream.SessionID, book billing.Book) *billing.Session {
-	open := rows.Station.OpenQuarters(id, rows.Sessions[id])
-	row := rows.Sessions[id].With(id, open)
-	return &billing.Session{ID: id, Station: tabletest.Station, Row: row,
-		Hours: func(connector chargestream.ConnectorID, start chargestream.Millis) (*tables.Hour,
-			error) {
-			h, err := rows.PeekHour(connector, start)
-			return h.With(connector, start, open), err
-		}, Book: book}
+	s := &billing.Session{ID: id, Station: tabletest.Station, Row: rows.Sessions[id],
+		Hours: rows.PeekHour, Book: book}
+	s.CountOpen(rows.Station)
+	return s
 }
 
 // historyOf is the list of a session's invoices by all that happened.

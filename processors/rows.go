@@ -78,16 +78,7 @@ func (r *stationRows) billed(id chargestream.SessionID, row *tables.Session) (*b
 	if err != nil || station == nil {
 		return s, err
 	}
-	open := station.OpenQuarters(id, row)
-	if len(open) == 0 {
-		return s, nil
-	}
-	s.Row = row.With(id, open)
-	s.Hours = func(connector chargestream.ConnectorID, start chargestream.Millis) (*tables.Hour,
-		error) {
-		h, err := r.PeekHour(connector, start)
-		return h.With(connector, start, open), err
-	}
+	s.CountOpen(&station.Station)
 	return s, nil
 }
 

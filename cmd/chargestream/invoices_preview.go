@@ -54,7 +54,7 @@ func (a *amount) String() string {
 func (a *app) preview(ctx context.Context, live *chargestream.Invoice,
 	d *chargestream.Decision) (*change, error) {
 	names := []string{topics.TableSessions, topics.TableHours, topics.TableRegistry,
-		topics.TableTariffs}
+		topics.TableTariffs, topics.TableStations}
 	var all []string
 	for _, name := range names {
 		all = append(all, topics.Table(name))
@@ -72,6 +72,7 @@ func (a *app) preview(ctx context.Context, live *chargestream.Invoice,
 		topics.TableHours:    func(k string) bool { return strings.HasPrefix(k, prefix) },
 		topics.TableRegistry: func(k string) bool { return k == string(live.StationID) },
 		topics.TableTariffs:  allKeys,
+		topics.TableStations: func(k string) bool { return k == string(live.StationID) },
 	} {
 		station := string(live.StationID)
 		if name == topics.TableTariffs {
@@ -92,6 +93,13 @@ func (a *app) preview(ctx context.Context, live *chargestream.Invoice,
 	}
 	session := &billing.Session{ID: live.SessionID, Station: live.StationID, Row: row,
 		Book: rowBook(rows), Hours: hoursOf(live.StationID, rows[topics.TableHours])}
+	if text := rows[topics.TableStations][string(live.StationID)]; len(text) > 0 {
+		station, err := tables.DecodeStation(live.StationID, text)
+		if err != nil {
+			return nil, fmt.Errorf("row of station %q: %w", live.StationID, err)
+		}
+		session.CountOpen(station) // the newest samples may be there only
+	}
 	p, err := session.Preview(d, chargestream.MillisOf(time.Now()))
 	switch {
 	case err != nil:
