@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"chargestream/codecs"
 )
 
 // ErrFile is wrapped by the error of a file that is no readable CSV as a whole.
@@ -142,7 +144,8 @@ func errCSV(err error, header, cells int) error {
 func (s *Sessions) addBad(line int, reason error) {
 	s.BadRows++
 	if len(s.Bad) < BadRowsKept {
-		s.Bad = append(s.Bad, BadRow{Line: line, Reason: reason.Error()})
+		s.Bad = append(s.Bad, BadRow{Line: line, Reason: strings.TrimPrefix(reason.Error(),
+			codecs.ErrEvent.Error()+": ")})
 	}
 }
 

@@ -71,7 +71,15 @@ func readSample(r io.Reader) (*sample, error) {
 			best = s
 		}
 	}
-	if best == nil || len(best.columns) < 2 || best.rows == 0 {
+	if best != nil && len(best.columns) > 1 && best.rows == 0 {
+		return nil, fmt.Errorf("%w: it has a header and no row: some rows are needed to see what "+
+			"is in the columns; look whether the export is complete", ErrFile)
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, fmt.Errorf("%w: it is empty: a CSV file with a header is taken; look whether "+
+			"the export is complete", ErrFile)
+	}
+	if best == nil || len(best.columns) < 2 {
 		return nil, fmt.Errorf("%w: no delimiter (comma, semicolon, tab, bar) makes rows of "+
 			"several columns of it: a CSV file with a header is taken; look at its first lines",
 			ErrFile)

@@ -67,8 +67,9 @@ func stationPoints(c *column) int {
 	switch {
 	case c.has("type", "typ", "model", "operator", "address", "count", "user", "zone"):
 		return 0
-	case c.has("station", "stationid", "chargepoint", "cp", "charger", "ladestation", "borne",
-		"stazione", "estacion", "cpid", "cbid", "evse"):
+	case c.has("station", "stationid", "chargepoint", "cp", "charger", "ladestation",
+		"ladesäule", "ladesaeule", "säule", "saeule", "wallbox", "borne", "stazione", "colonnina",
+		"estacion", "estación", "laadpaal", "cpid", "cbid", "evse"):
 		points = 4
 	case c.has("charge", "charging") && c.has("point", "box", "unit"):
 		points = 4
@@ -90,30 +91,63 @@ func userPoints(c *column) int {
 	switch {
 	case c.has("operator", "type", "name") && !c.has("id"), c.has("operator"):
 		return 0
-	case c.has("user", "userid", "customer", "driver", "utente", "nutzer", "kunde", "account",
-		"contract", "member", "client"):
+	case c.has("user", "userid", "customer", "driver", "utente", "nutzer", "benutzer", "kunde",
+		"fahrer", "usuario", "cliente", "conducteur", "abonné", "account", "contract", "member",
+		"client"):
 		return 3 + when(c.has("id"))
-	case c.has("card", "rfid", "tag", "idtag", "token", "badge", "evcoid"):
+	case c.has("card", "karte", "carte", "tarjeta", "tessera", "kaart", "rfid", "tag", "idtag",
+		"token", "badge", "evcoid"):
 		return 2
 	}
 	return 0
 }
 
-// sessionPoints takes only what is unique.
+// sessionPoints takes what is unique at its station, or nearly so by a name that says that it is
+// meant to be: files have rows twice.
 func (g *guess) sessionPoints(c *column) int {
-	different, all := c.distinct()
-	if all == 0 || different < all || all < g.rows || c.has("date", "time") {
+	all := len(slices.DeleteFunc(slices.Clone(c.cells), func(cell string) bool {
+		return cell == ""
+	}))
+	again := g.repeats(c)
+	if all == 0 || all < g.rows || 4*again > all || c.has("date", "time") {
 		return 0
 	}
 	switch {
-	case c.has("session", "sessionid", "transaction", "transactionid", "sitzung"):
+	case c.has("session", "sessionid", "transaction", "transactionid", "transaktion", "txn", "tx",
+		"cdr", "sitzung", "sesión", "sesion", "sessione"):
 		return 6
-	case c.has("log", "event", "record", "charge", "charging", "ladevorgang"):
+	case c.has("log", "event", "record", "charge", "charging", "ladevorgang", "recharge",
+		"ricarica"):
 		return 4 + when(c.has("id"))
-	case c.has("id", "objectid", "nr", "number", "uuid", "key"):
+	case again == 0 && c.has("id", "objectid", "nr", "number", "uuid", "key"), len(c.words) == 1 &&
+		c.has("id", "uuid"):
 		return 2
 	}
 	return 0
+}
+
+// plural is a number of rows, of which so many have something.
+func plural(rows, n int) string {
+	if n == 1 {
+		return fmt.Sprintf("%d rows has", rows)
+	}
+	return fmt.Sprintf("%d rows have", rows)
+}
+
+// repeats is how many rows have the value of an earlier row of their station.
+func (g *guess) repeats(c *column) int {
+	seen, again := map[string]bool{}, 0
+	for i, cell := range c.cells {
+		key := cell
+		if g.station != nil {
+			key += "\x00" + g.station.cells[i]
+		}
+		if seen[key] {
+			again++
+		}
+		seen[key] = true
+	}
+	return again
 }
 
 func connectorPoints(c *column) int {
@@ -124,9 +158,11 @@ func connectorPoints(c *column) int {
 		return 0
 	}
 	switch {
-	case c.has("connector", "connectorid", "ladepunkt"):
+	case c.has("connector", "connectorid", "connecteur", "connettore", "conector", "ladepunkt",
+		"anschluss"):
 		return 4
-	case c.has("plug", "port", "outlet", "socket", "gun", "stecker", "presa", "prise"):
+	case c.has("plug", "port", "outlet", "socket", "gun", "stecker", "steckdose", "presa",
+		"prise"):
 		return 3
 	}
 	return 0
@@ -139,8 +175,8 @@ func (g *guess) findEnergy() {
 		case c.has("cost", "price", "saving", "savings", "ghg", "co2", "gasoline", "fee", "tariff",
 			"rate"), !c.numeric():
 			return 0
-		case c.has("kwh", "wh", "mwh", "energy", "energia", "energie", "consumption", "consumo",
-			"verbrauch", "delivered", "consumed"):
+		case c.has("kwh", "wh", "mwh", "energy", "energia", "energía", "energie", "énergie",
+			"consumption", "consumo", "verbrauch", "menge", "delivered", "consumed"):
 			return 1 + c.digits()
 		}
 		return 0
@@ -189,8 +225,8 @@ func (g *guess) findDuration() {
 	spans := g.spans()
 	unit := map[*column]string{}
 	g.duration = g.best(func(c *column) int {
-		if !c.has("duration", "durata", "dauer", "duree", "time", "minutes", "hours", "seconds",
-			"length", "elapsed", "ore", "min") {
+		if !c.has("duration", "durata", "dauer", "duree", "durée", "duración", "time",
+			"minutes", "hours", "seconds", "length", "elapsed", "ore", "min") {
 			return 0
 		}
 		most := 0
@@ -285,7 +321,12 @@ func (g *guess) write() string {
 // writeSession writes the session's id: a column, or what tells rows apart.
 func (g *guess) writeSession(b *strings.Builder) {
 	if g.session != nil {
-		g.line(b, "session_id", g.session, "")
+		fmt.Fprintf(b, "  session_id: {column: %q}", g.session.name)
+		if n := g.repeats(g.session); n > 0 {
+			fmt.Fprintf(b, "   # CHECK: %d of %s that of an earlier row of the station", n,
+				plural(g.rows, n))
+		}
+		b.WriteString("\n")
 		return
 	}
 	var parts []string

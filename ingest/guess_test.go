@@ -61,6 +61,24 @@ func TestGuess(t *testing.T) {
 			`max_power_kw: {column: "rated power"}`},
 		"RFC 3339": {"id,evse_id,start_time,end_time,total_energy\n" +
 			"9,A,2024-01-01T10:00:00Z,2024-01-01T11:00:00Z,7.5\n", `format: "rfc3339"`},
+		"German": {"Ladevorgang;Ladesäule;Anschluss;Karte;Beginn;Ende;Dauer;Verbrauch (kWh)\r\n" +
+			"1;Nord;2;K-4;30.03.2026 08:03;30.03.2026 09:39;1:36:00;1.232,13\r\n" +
+			"2;Nord;1;K-4;05.03.2026 08:03;05.03.2026 09:39;1:36:00;9,5\r\n",
+			"  station_id: {column: \"Ladesäule\"}\n  connector_id: {column: \"Anschluss\"}\n" +
+				"  user_id: {column: \"Karte\"}\n"},
+		"two layouts": {"session_id,charger,started_at,ended_at,energy\n" +
+			"1,A,2026-05-28 07:18:00,2026-05-28 18:39:00,26400 Wh\n" +
+			"2,A,2026-05-27 22:31:00,2026-05-27 23:47:00,24260 Wh\n" +
+			"3,A,15/05/2026 00:39,15/05/2026 12:16,24260 Wh\n",
+			`formats: ["2006-1-2 15:04:05", "2/1/2006 15:04"]`},
+		"two layouts, one ISO 8601": {"txn,charger,started_at,ended_at,kWh\n" +
+			"1,A,2026-05-28T07:18:00Z,2026-05-28T18:39:00Z,26.4\n" +
+			"2,A,5/27/2026 10:31 PM,5/27/2026 11:47 PM,24.26\n",
+			`formats: ["1/2/2006 3:04 PM", "iso8601"]`},
+		"a row twice": {"id,station,start,end,kWh\n" +
+			"7,A,2026-05-28 07:18,2026-05-28 18:39,2\n8,A,2026-05-29 07:18,2026-05-29 18:39,3\n" +
+			"7,B,2026-05-28 07:18,2026-05-28 18:39,2\n8,A,2026-05-29 07:18,2026-05-29 18:39,3\n",
+			`session_id: {column: "id"}   # CHECK: 1 of 4 rows has that of an earlier row`},
 		"no unique column": {"Station,Start,End,kWh\nA,2024-01-01 10:00,2024-01-01 11:00,7\n" +
 			"A,2024-01-01 12:00,2024-01-01 13:00,7\nB,2024-01-01 12:00,2024-01-01 13:00,7\n" +
 			"B,2024-01-01 14:00,2024-01-01 15:00,7\n",
@@ -74,10 +92,17 @@ func TestGuess(t *testing.T) {
 }
 
 func TestGuessOfNoTable(t *testing.T) {
-	for _, file := range []string{"", "a\n", "one\ntwo\n", "a,b\n", "\xff\xfe,\n"} {
+	for _, file := range []string{"", " \r\n", "a\n", "one\ntwo\n", "a,b\n", "\xff\xfe,\n"} {
 		_, err := ingest.Guess(strings.NewReader(file))
 		if !errors.Is(err, ingest.ErrFile) || !strings.Contains(err.Error(), "; ") {
 			t.Errorf("%q: %v", file, err)
+		}
+	}
+	for file, want := range map[string]string{"": "is empty", "a;b\r\n": "a header and no row",
+		"a\nb\n": "no delimiter"} {
+		_, err := ingest.Guess(strings.NewReader("\ufeff" + file))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", file, err, want)
 		}
 	}
 	text, err := ingest.Guess(strings.NewReader("colour,size\nred,1\nblue,2\n"))

@@ -25,13 +25,14 @@ func (t *timeGuess) local() bool {
 	})
 }
 
-// dateOrders are the layouts of dates by what stands first.
+// dateOrders are the layouts of dates, with the day first and with the month first. In both the
+// year may come first, as a file may have two layouts.
 func dateOrders() [][]string {
+	plain := []string{"2006-1-2", "2006/1/2", "2006.1.2", "20060102", "2-Jan-2006", "2 Jan 2006",
+		"Jan 2, 2006", "2-Jan-06", "Mon, 2 Jan 2006"}
 	return [][]string{
-		{"2006-1-2", "2006/1/2", "2006.1.2", "20060102", "2-Jan-2006", "2 Jan 2006", "Jan 2, 2006",
-			"2-Jan-06", "Mon, 2 Jan 2006"},
-		{"2/1/2006", "2.1.2006", "2-1-2006", "2/1/06", "2.1.06"},
-		{"1/2/2006", "1.2.2006", "1-2-2006", "1/2/06", "1.2.06"},
+		slices.Concat(plain, []string{"2/1/2006", "2.1.2006", "2-1-2006", "2/1/06", "2.1.06"}),
+		slices.Concat(plain, []string{"1/2/2006", "1.2.2006", "1-2-2006", "1/2/06", "1.2.06"}),
 	}
 }
 
@@ -45,10 +46,11 @@ func clocks() []string {
 func (g *guess) findTimes() {
 	g.end.columns = g.timeColumns("end", "stop", "stopped", "ended", "plugout", "unplug",
 		"unplugged", "finish", "finished", "disconnect", "disconnected", "disconnection", "until",
-		"fine", "fin", "ende", "bis", "departure", "to", "out")
+		"fine", "fin", "ende", "bis", "departure", "to", "out", "termine", "término", "eind",
+		"einde")
 	g.start.columns = g.timeColumns("start", "started", "begin", "begun", "plugin", "plugged",
-		"connect", "connected", "connection", "inizio", "debut", "beginn", "von", "arrival", "from",
-		"in", "created")
+		"connect", "connected", "connection", "inizio", "debut", "début", "beginn", "anfang",
+		"inicio", "von", "arrival", "from", "in", "created")
 	if len(g.start.columns) == 0 {
 		g.start.columns = g.timeColumns("date", "time", "timestamp", "datum", "day")
 	}
@@ -227,7 +229,7 @@ func (g *guess) layouts(texts []string) {
 	})
 	g.start.formats, g.end.formats = choices[0].formats, choices[0].formats
 	g.ambiguous = len(choices) > 1 && choices[0].fit == choices[1].fit &&
-		choices[0].odd == choices[1].odd
+		choices[0].odd == choices[1].odd && !slices.Equal(choices[0].formats, choices[1].formats)
 }
 
 // cover are the layouts of an order that make times of as many texts as they can, and how many that
@@ -236,29 +238,40 @@ func cover(texts []string, order []string) (formats []string, fit int) {
 	left := slices.DeleteFunc(slices.Clone(texts), func(t string) bool { return t == "" })
 	for len(left) > 0 && len(formats) < 4 {
 		best, most := "", 0
-		for _, date := range order {
-			for _, clock := range clocks() {
-				n := 0
-				for _, text := range left {
-					if _, err := time.Parse(date+clock, text); err == nil {
-						n++
-					}
-				}
-				if n > most {
-					best, most = date+clock, n
+		try := func(format string) {
+			n := 0
+			for _, text := range left {
+				if hasFormat(text, format) {
+					n++
 				}
 			}
+			if n > most {
+				best, most = format, n
+			}
 		}
+		for _, date := range order {
+			for _, clock := range clocks() {
+				try(date + clock)
+			}
+		}
+		try(formatISO)
 		if most == 0 {
 			break
 		}
 		formats, fit = append(formats, best), fit+most
-		left = slices.DeleteFunc(left, func(text string) bool {
-			_, err := time.Parse(best, text)
-			return err == nil
-		})
+		left = slices.DeleteFunc(left, func(text string) bool { return hasFormat(text, best) })
 	}
 	return formats, fit
+}
+
+// hasFormat reports whether a text is a time in a layout, or in ISO 8601.
+func hasFormat(text, format string) bool {
+	if format == formatISO {
+		_, _, ok := codecs.ParseISO(text)
+		return ok
+	}
+	_, err := time.Parse(format, text)
+	return err == nil
 }
 
 // spans are end less start of each row by the clocks on the wall; zero where one is absent.
