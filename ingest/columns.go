@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
+
+	"chargestream"
 )
 
 // ErrMap is wrapped by every error of ParseMap, and by those of a map that does not fit a file.
@@ -17,6 +19,10 @@ var ErrMap = errors.New("column map")
 
 // Map says in which column of a CSV file each field is. The package comment documents it.
 type Map struct {
+	// Latest is the last moment that a row may name; zero for any. What arrives from the future
+	// moves the time of the processors on, and what arrives after it would be late.
+	Latest chargestream.Millis
+
 	delimiter rune
 	sessions  sessionMap
 	stations  *stationMap // nil: no registry entries are made

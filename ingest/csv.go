@@ -120,7 +120,7 @@ func readRow(r *row, m *Map, registry *registry) (*fact, []ordered, error) {
 		return nil, nil, errors.New("the row is not UTF-8: a file in UTF-8 is taken; save it as " +
 			"UTF-8")
 	}
-	told, err := m.sessions.fact(r)
+	told, err := m.sessions.fact(r, m.Latest)
 	if err != nil {
 		return nil, nil, err
 	}

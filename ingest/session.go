@@ -22,7 +22,7 @@ type fact struct {
 }
 
 // fact reads a row.
-func (m *sessionMap) fact(r *row) (*fact, error) {
+func (m *sessionMap) fact(r *row, latest chargestream.Millis) (*fact, error) {
 	f := &fact{start: chargestream.SessionStart{
 		StationID:   chargestream.StationID(m.StationID.text(r)),
 		ConnectorID: chargestream.ConnectorID(m.ConnectorID.text(r)),
@@ -46,12 +46,23 @@ func (m *sessionMap) fact(r *row) (*fact, error) {
 		set(&f.duration, "duration", r, func(_ string, r *row) (chargestream.Millis, error) {
 			return m.Duration.duration(r)
 		}))
-	if err := errors.Join(err, r.err); err != nil {
+	err = errors.Join(err, r.err, until(latest, "start_time", start.first()),
+		until(latest, "end_time", end.first()), until(latest, "arrival_time", arrival.first()))
+	if err != nil {
 		return nil, err
 	}
 	f.choose(&start, &end)
 	f.arrival = arrival.first()
 	return f, nil
+}
+
+// until refuses a time that lies behind the latest; zero for any.
+func until(latest chargestream.Millis, name string, at chargestream.Millis) error {
+	if latest == 0 || at <= latest {
+		return nil
+	}
+	return &codecs.Refusal{Field: name, Value: at.String(), Problem: "lies in the future",
+		Expected: "a time up to now is taken", Do: "mend the cell, or the layout of the times"}
 }
 
 // setEnergy reads the energy from the field that the map has.

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"chargestream"
 	"chargestream/ingest"
 	"chargestream/topics"
 )
@@ -254,6 +256,7 @@ func (a *app) readSessions(path string, f *importFlags) (sessions *ingest.Sessio
 		return nil, &exitError{code: exitInvalid, what: f.columns + " cannot be used", err: err,
 			hint: "examples/belib-paris-2017.yaml shows how a map is written"}
 	}
+	columns.Latest = chargestream.MillisOf(time.Now()) + chargestream.Day // clocks differ
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fileError(err)

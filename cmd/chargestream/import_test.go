@@ -303,6 +303,27 @@ func TestImportOfTheExample(t *testing.T) {
 		"no delimiter")
 }
 
+// TestImportOfTheFuture: a time that is yet to come is refused, as its arrival would make all late
+// that comes until then.
+func TestImportOfTheFuture(t *testing.T) {
+	columns := write(t, "map.yaml", smallMap)
+	for name, row := range map[string]string{
+		"start_time":   "c,S1,u1,2190-01-01T09:00:00Z,,,2024-01-01T09:00:01Z\n",
+		"end_time":     "c,S1,u1,2024-01-01T09:00:00Z,9999-12-31T00:00:00Z,,2024-01-01T09:00:01Z\n",
+		"arrival_time": "c,S1,u1,2024-01-01T09:00:00Z,,,2190-01-01T09:00:00Z\n",
+	} {
+		file := write(t, "s.csv", smallFile+row)
+		run(t, nil, "import", file, "--map", columns, "--dry-run").
+			want(t, exitInvalid, "", ":4: "+name)
+		got := run(t, nil, "import", file, "--map", columns, "--dry-run", "--skip-bad", "-o",
+			"json")
+		if answer := answerOf(t, got); answer.Skipped != 1 || answer.Summary.WithoutEnd != 1 ||
+			!strings.Contains(got.stderr, " lies in the future: a time up to now is taken; ") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 func TestImportTellsRepeatedIDs(t *testing.T) {
 	columns := write(t, "map.yaml", smallMap)
 	file := write(t, "s.csv", smallFile+

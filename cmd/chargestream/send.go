@@ -91,6 +91,10 @@ func (a *app) send(ctx context.Context, objects []object, f *sendFlags, notes []
 			return usageError(fmt.Sprintf("--arrival %q is no time", f.arrival),
 				"write 2026-03-02T12:00:00Z")
 		}
+		if arrival > chargestream.MillisOf(time.Now()) {
+			return usageError(fmt.Sprintf("--arrival %s lies in the future", f.arrival),
+				"what arrives until then would be late; write a time up to now")
+		}
 	}
 	var records []*kgo.Record
 	var bad refusals

@@ -87,6 +87,8 @@ func TestSendWhatHappenedLongAgo(t *testing.T) {
 	if len(records) != 1 || headerOf(records[0], topics.HeaderArrival) != "2024-01-01T00:00:01Z" {
 		t.Errorf("%v", texts(records))
 	}
+	run(t, nil, "send", beat, "--arrival", "2190-01-01T00:00:00Z").
+		want(t, exitUsage, "", "lies in the future")
 	run(t, nil, "send", beat, "--arrival", "then").want(t, exitUsage, "", `--arrival "then"`)
 	run(t, nil, "send", beat, "--topic", "invoices").want(t, exitUsage, "", `--topic "invoices"`)
 	run(t, nil, "send", "no-such-file").want(t, exitNotFound, "", "no-such-file")

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"chargestream"
+	"chargestream/documents"
 )
 
 func (a *app) printSessionWhy(w *chargestream.SessionWhy) error {
@@ -57,8 +58,8 @@ func (a *app) printStationWhy(w *chargestream.StationWhy) error {
 	text.WriteString("\n")
 	writeTariff(&text, &w.Tariff)
 	if w.HeldCount > 0 {
-		fmt.Fprintf(&text, "\nheld      %d bills; \"chargestream why SESSION\" says what can be "+
-			"done\n", w.HeldCount)
+		fmt.Fprintf(&text, "\nheld      %s; \"chargestream why SESSION\" says what can be "+
+			"done\n", documents.Counted(w.HeldCount, "bill", "bills"))
 		for i := range w.Held {
 			h := &w.Held[i]
 			fmt.Fprintf(&text, "  %s: %s\n", harmless(string(h.SessionID)),

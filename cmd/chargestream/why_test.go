@@ -68,7 +68,7 @@ func TestWhy(t *testing.T) {
 		"s-2 --station st-2": {"session   s-2 at station st-2, ", "also at   st-1",
 			"no entry of the station st-2"},
 		"s-9": {"nothing of the session was folded, and 1 dead letter names it"},
-		"st-1": {"station   st-1\n", "registry entry", "held      1 bills",
+		"st-1": {"station   st-1\n", "registry entry", "held      1 bill; ",
 			"  s-1: no_tariff\n"},
 		"--station st-3": {"no event of the station was folded, and 1 recent dead letter came"},
 	} {
