@@ -89,22 +89,24 @@ func row(v *chargestream.Invoice) []string {
 // CSV writes one row a document, below a header. A text that a spreadsheet could take for a
 // formula begins with an apostrophe; JSON has it as it is.
 //
-// Behind the columns of all documents stand the VAT rates of each, three columns a rate: as many as
-// the document with the most rates has, and one rate at least.
-func CSV(w io.Writer, list []chargestream.Invoice) error {
+// Behind the columns of all documents stand which invoice each replaces or is replaced by, of links
+// by invoice_id as LinksOf gives them, and its VAT rates, three columns a rate: as many as the
+// document with the most rates has, and one rate at least.
+func CSV(w io.Writer, list []chargestream.Invoice, links map[string]Links) error {
 	rates := 1
 	for i := range list {
 		rates = max(rates, len(groups(&list[i])))
 	}
 	rows := make([][]string, 0, len(list)+1)
-	head := header()
+	head := append(header(), "replaces", "replaced_by")
 	for n := range rates {
 		behind := "_" + strconv.Itoa(n+1)
 		head = append(head, "vat_percent"+behind, "vat_base"+behind, "vat_amount"+behind)
 	}
 	rows = append(rows, head)
 	for i := range list {
-		cells := row(&list[i])
+		link := links[list[i].InvoiceID]
+		cells := append(row(&list[i]), textCell(link.Replaces), textCell(link.ReplacedBy))
 		for _, g := range groups(&list[i]) {
 			cells = append(cells, numberCell(g.VATPercent), numberCell(g.ExclVAT),
 				numberCell(g.VAT))

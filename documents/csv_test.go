@@ -36,7 +36,7 @@ func TestCSVFormula(t *testing.T) {
 		v.StationID = chargestream.StationID(id("station"))
 		v.TotalInclVAT = id("total")
 		rows, err := csv.NewReader(buffer(t, func(w io.Writer) error {
-			return CSV(w, []chargestream.Invoice{v})
+			return CSV(w, []chargestream.Invoice{v}, nil)
 		})).ReadAll()
 		if err != nil || len(rows) != 2 || len(rows[0]) != len(rows[1]) {
 			t.Fatal(rows, err)
@@ -73,7 +73,7 @@ func TestWriterError(t *testing.T) {
 	for name, err := range map[string]error{
 		"PDF":            PDF(full{}, &list[0], seller()),
 		"UBL":            UBL(full{}, &list[0], seller()),
-		"CSV":            CSV(full{}, list),
+		"CSV":            CSV(full{}, list, nil),
 		"JSON":           JSON(full{}, list),
 		"statement PDF":  s.PDF(full{}, seller()),
 		"statement CSV":  s.CSV(full{}),

@@ -211,9 +211,9 @@ func TestGoldenLists(t *testing.T) {
 			list = append(list, *e.v)
 		}
 	}
-	golden(t, "list.csv", written(t, func(w io.Writer) error { return CSV(w, list) }))
+	golden(t, "list.csv", written(t, func(w io.Writer) error { return CSV(w, list, nil) }))
 	golden(t, "list.json", written(t, func(w io.Writer) error { return JSON(w, list) }))
-	golden(t, "empty.csv", written(t, func(w io.Writer) error { return CSV(w, nil) }))
+	golden(t, "empty.csv", written(t, func(w io.Writer) error { return CSV(w, nil, nil) }))
 	golden(t, "empty.json", written(t, func(w io.Writer) error { return JSON(w, nil) }))
 }
 

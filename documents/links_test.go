@@ -1,6 +1,8 @@
 package documents
 
 import (
+	"bytes"
+	"encoding/csv"
 	"io"
 	"slices"
 	"strings"
@@ -115,5 +117,26 @@ func TestHours(t *testing.T) {
 	l = chargestream.InvoiceLine{Dimension: "MAX_PRICE", Quantity: "1", UnitPrice: "2"}
 	if Price(&l, "EUR") != "" || Price(&chargestream.InvoiceLine{}, "EUR") != "" {
 		t.Error("a line that has no price has one")
+	}
+}
+
+// TestCSVNamesWhatIsReplaced: as on paper; a draft names nothing.
+func TestCSVNamesWhatIsReplaced(t *testing.T) {
+	list := corrected()
+	rows, err := csv.NewReader(bytes.NewReader(written(t, func(w io.Writer) error {
+		return CSV(w, list, LinksOf(list))
+	}))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	replaces := slices.Index(rows[0], "replaces")
+	var got [][]string
+	for _, row := range rows[1:] {
+		got = append(got, []string{row[0], row[replaces], row[replaces+1]})
+	}
+	want := [][]string{{"s-1-a", "", ""}, {list[1].InvoiceID, "", "s-1-c"}, {"s-1-b", "", ""},
+		{list[3].InvoiceID, "", ""}, {"s-1-c", "s-1-a", ""}}
+	if diff := cmp.Diff(want, got); diff != "" || rows[0][replaces+1] != "replaced_by" {
+		t.Errorf("links in CSV (-want +got):\n%s", diff)
 	}
 }

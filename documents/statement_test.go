@@ -228,7 +228,9 @@ func TestFormatsAgree(t *testing.T) {
 			}
 		}
 		list := []chargestream.Invoice{v}
-		rows, err := csv.NewReader(buffer(t, func(w io.Writer) error { return CSV(w, list) })).
+		rows, err := csv.NewReader(buffer(t, func(w io.Writer) error {
+			return CSV(w, list, nil)
+		})).
 			ReadAll()
 		if err != nil {
 			t.Fatal(err)

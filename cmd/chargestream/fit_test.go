@@ -68,7 +68,7 @@ func TestListsOfNothing(t *testing.T) {
 	}
 	statements("8").want(t, exitNotFound, "", `--key "8": the user has no documents in `+
 		"2026-03\nhint: there are 2 of this month, such as card-8, card-7")
-	statements("card-8").want(t, exitOK, `"documents":1`, "")
+	statements("card-8").want(t, exitOK, "1 document as csv in ", "")
 }
 
 func TestCompletion(t *testing.T) {

@@ -258,17 +258,18 @@ chargestream invoices list --brokers localhost:9092 --month 2026-03 --all -o csv
 				return err
 			}
 			a.warn(h)
-			return a.printInvoices(f.choose(h.documents))
+			return a.printInvoices(f.choose(h.documents), documents.LinksOf(h.documents))
 		},
 	}
 	f.flags(cmd)
 	return cmd
 }
 
-func (a *app) printInvoices(list []chargestream.Invoice) error {
+func (a *app) printInvoices(list []chargestream.Invoice,
+	links map[string]documents.Links) error {
 	switch a.output {
 	case outputCSV:
-		return documents.CSV(a.stdout, list)
+		return documents.CSV(a.stdout, list, links)
 	case outputJSON:
 		for i := range list {
 			if err := a.printJSON(&list[i]); err != nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +40,8 @@ func (f *exportFlags) flags(cmd *cobra.Command, formats string) {
 // check refuses a format that is none of those given.
 func (f *exportFlags) check(formats ...string) error {
 	if !slices.Contains(formats, f.format) {
-		return usageError(fmt.Sprintf("--format %q is none of %q", f.format, formats), "")
+		return usageError(fmt.Sprintf("--format %q is none of %s", f.format,
+			strings.Join(formats, ", ")), "")
 	}
 	if f.format == formatUBL {
 		return needSeller(&f.seller)
@@ -91,7 +93,7 @@ func (e *exportAnswer) fail(id string, err error) {
 func (a *app) finish(e *exportAnswer, d *exportDir) error {
 	e.Folder, e.Written, e.Replaced, e.Unchanged = d.path, d.written, d.replaced, d.unchanged
 	e.Files, e.Superseded = d.written+d.replaced+d.unchanged, d.superseded
-	if err := a.printJSON(e); err != nil {
+	if err := a.printExport(e); err != nil {
 		return err
 	}
 	if e.Failed > 0 {
@@ -99,6 +101,40 @@ func (a *app) finish(e *exportAnswer, d *exportDir) error {
 			what: fmt.Sprintf("%d of %d documents could not be written", e.Failed, e.Documents)}
 	}
 	return nil
+}
+
+// printExport writes an answer; to read, without what there is none of.
+func (a *app) printExport(e *exportAnswer) error {
+	if a.output == outputJSON {
+		return a.printJSON(e)
+	}
+	text := fmt.Sprintf("%s as %s in %s\n", documents.Counted(e.Documents, "document", "documents"),
+		e.Format, harmless(e.Folder))
+	for _, part := range []struct {
+		n         int
+		one, many string
+	}{
+		{e.Written, "file is new", "files are new"},
+		{e.Replaced, "file was there and has other contents now",
+			"files were there and have other contents now"},
+		{e.Unchanged, "file was there and stays as it is", "files were there and stay as they are"},
+		{e.Superseded, "file of an earlier export is in superseded now: it was replaced",
+			"files of earlier exports are in superseded now: they were replaced"},
+		{e.NotNew, "document is left out: it is not new",
+			"documents are left out: they are not new"},
+		{e.Held, "document is left out: it is held, or cancels one that is",
+			"documents are left out: they are held, or cancel such"},
+		{e.Free, "document is left out: it bills nothing",
+			"documents are left out: they bill nothing"},
+	} {
+		if part.n > 0 {
+			text += "- " + documents.Counted(part.n, part.one, part.many) + "\n"
+		}
+	}
+	for _, f := range e.Failures {
+		text += harmless(fmt.Sprintf("- %s: %s", f.ID, f.Reason)) + "\n"
+	}
+	return a.printf("%s", text)
 }
 
 func (a *app) exportCommand() *cobra.Command {
@@ -235,7 +271,7 @@ func (x *export) list(name string, list []chargestream.Invoice) error {
 		if x.format == formatJSON {
 			return documents.JSON(w, list)
 		}
-		return documents.CSV(w, list)
+		return documents.CSV(w, list, x.links)
 	})
 }
 

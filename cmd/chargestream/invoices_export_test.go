@@ -96,7 +96,7 @@ func TestExportInvoicesAsPDF(t *testing.T) {
 		t.Errorf("without a seller: %+v", got)
 	}
 	run(t, map[string]string{"CHARGESTREAM_SELLER_NAME": "ACME"}, export...).
-		want(t, exitOK, `"files":4`, "")
+		want(t, exitOK, "4 documents as pdf in ", "")
 	want := []string{"held-s-1-x-0123456789.pdf", "s-1-0123456789-credit.pdf",
 		"s-1-aaaaaaaaaa.pdf", "s-3-0123456789.pdf"}
 	if diff := cmp.Diff(want, filesOf(t, dir)); diff != "" {
@@ -178,4 +178,19 @@ func TestFileNames(t *testing.T) {
 	if fileName(long+"1") == fileName(long+"2") || len(fileName(long)) != fileNameMax {
 		t.Errorf("long names: %q", fileName(long))
 	}
+}
+
+// TestExportIsToBeRead: without --output json an answer is sentences, of what there is.
+func TestExportIsToBeRead(t *testing.T) {
+	history := billedHistory()
+	_, brokers := billed(t, history[0], history[3])
+	dir := t.TempDir()
+	args := []string{"invoices", "export", brokers, "--format=csv", "--since=last", "--out", dir}
+	run(t, nil, args...).want(t, exitOK, "1 document as csv in "+dir+"\n- 1 file is new\n", "")
+	run(t, nil, args...).want(t, exitOK, "0 documents as csv in "+dir+
+		"\n- 1 document is left out: it is not new\n", "")
+	args[4] = "--since=2020-01-01T00:00:00Z"
+	run(t, nil, args...).want(t, exitOK, "1 document as csv in ", "")
+	run(t, nil, "invoices", "export", "--format=doc", "--out", dir).
+		want(t, exitUsage, "", `--format "doc" is none of json, csv, pdf, ubl`)
 }

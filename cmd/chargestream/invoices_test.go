@@ -242,7 +242,7 @@ func TestShowInvoices(t *testing.T) {
 // exported runs an export and reads its answer.
 func exported(t *testing.T, code int, args ...string) exportAnswer {
 	t.Helper()
-	got := run(t, nil, args...)
+	got := run(t, nil, append(args, "-o", "json")...)
 	if got.code != code {
 		t.Fatalf("exit code %d, want %d: %s%s", got.code, code, got.stdout, got.stderr)
 	}
