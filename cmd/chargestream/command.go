@@ -80,12 +80,11 @@ chargestream dead-letters list --brokers localhost:9092`,
 		root.AddCommand(command(a))
 	}
 	complete(root, "")
+	a.completeLive(root)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetHelpFunc(help)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError(err.Error(), fmt.Sprintf("see %q", cmd.CommandPath()+" --help"))
-	})
+	root.SetFlagErrorFunc(flagError)
 	return root
 }
 

@@ -71,6 +71,32 @@ func TestListsOfNothing(t *testing.T) {
 	statements("card-8").want(t, exitOK, "1 document as csv in ", "")
 }
 
+// TestCompletionOfWhatThereIs: sessions that are held and tariffs are offered, and nothing where no
+// broker answers.
+func TestCompletionOfWhatThereIs(t *testing.T) {
+	brokers := doubts(t)
+	run(t, nil, "tariffs", "put", ocpi, brokers).want(t, exitOK, "", "")
+	env := map[string]string{"CHARGESTREAM_BROKERS": strings.TrimPrefix(brokers, "--brokers=")}
+	for args, want := range map[string]string{
+		"tariffs show ":                  "city-ac\n:4\n",
+		"tariffs show x":                 ":4\n",
+		"invoices release ":              "s-1\n:4\n",
+		"invoices correct s-1 --tariff ": "city-ac\n:4\n",
+		"invoices cancel s-":             "s-1\n:4\n",
+		"invoices cancel s-1 ":           ":4\n",
+		"why ":                           "s-1\n:4\n",
+	} {
+		words := append([]string{"__completeNoDesc"}, strings.Split(args, " ")...)
+		if got := run(t, env, words...); got.stdout != want {
+			t.Errorf("%q: %q, want %q", args, got.stdout, want)
+		}
+		env := map[string]string{"CHARGESTREAM_BROKERS": "127.0.0.1:1"}
+		if got := run(t, env, words...); got.stdout != ":4\n" || got.code != exitOK {
+			t.Errorf("%q without a broker: %+v", args, got)
+		}
+	}
+}
+
 func TestCompletion(t *testing.T) {
 	for args, want := range map[string]string{
 		"invoices list --status ":      "issued\nheld\n:",

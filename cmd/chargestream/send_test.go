@@ -147,8 +147,13 @@ func TestTariffsAndStations(t *testing.T) {
 	run(t, nil, "stations", "validate", `[{"station_id":"a"},
 		{"station_id":"b","time_zone":"Mars/Olympus"}]`).
 		want(t, exitInvalid, "", "line 2: malformed: time_zone")
-	run(t, nil, "stations", "put", `{"station_id":"a","tariff_id":"city-ac"}`, brokers).
-		want(t, exitOK, "wrote 1 record to stations\nkeys: a\n", "")
+	known := run(t, nil, "stations", "put", `{"station_id":"a","tariff_id":"city-Ac"}`, brokers)
+	known.want(t, exitOK, "wrote 1 record to stations\nkeys: a\n", "")
+	if strings.Contains(known.stdout, "no tariff") {
+		t.Errorf("%s", known.stdout)
+	}
+	run(t, nil, "stations", "put", `{"station_id":"a","tariff_id":"city-dc"}`, brokers).
+		want(t, exitOK, `no tariff "city-dc" is known: what begins before `, "")
 }
 
 // TestSendReadsAsTheProcessorsRead: a time without a zone is that of the station, once its entry

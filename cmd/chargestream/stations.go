@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"chargestream"
+	"chargestream/codecs"
 	"chargestream/documents"
+	"chargestream/processors"
 	"chargestream/topics"
 )
 
@@ -35,9 +39,11 @@ chargestream stations put {"station_id":"A","tariff_id":"city-ac"} --dry-run`,
 				return err
 			}
 			f.topic = topics.Stations
-			return a.send(cmd.Context(), objects, &f, []string{"an entry counts for sessions " +
-				"that begin after it, and for those that waited for it; for other bills that " +
-				"were made: \"chargestream invoices reprice\""})
+			notes := []string{"an entry counts for sessions that begin after it, and for those " +
+				"that waited for it; for other bills that were made: \"chargestream invoices " +
+				"reprice\""}
+			return a.send(cmd.Context(), objects, &f,
+				append(notes, a.noTariffs(cmd.Context(), objects)...))
 		},
 	}
 	a.kafkaFlags(put)
@@ -45,6 +51,31 @@ chargestream stations put {"station_id":"A","tariff_id":"city-ac"} --dry-run`,
 		"check, and print what would be written; needs no broker")
 	cmd.AddCommand(put, a.validateCommand(topics.Stations, "stations", "entries of the registry"))
 	return cmd
+}
+
+// noTariffs says which tariffs entries name that are not known yet. Where they cannot be read,
+// writing says why.
+func (a *app) noTariffs(ctx context.Context, objects []object) []string {
+	if len(a.brokers) == 0 {
+		return nil
+	}
+	known, err := a.readTariffs(ctx)
+	if err != nil {
+		return nil
+	}
+	var notes []string
+	for _, o := range objects {
+		info, err := codecs.DecodeStation(o.value)
+		if err != nil || info.TariffID == "" || known[processors.TariffKey(info.TariffID)] != nil {
+			continue
+		}
+		note := fmt.Sprintf("no tariff %q is known: what begins before \"chargestream tariffs "+
+			"put\" is held for no_tariff until then", info.TariffID)
+		if !slices.Contains(notes, note) && len(notes) < keysShown {
+			notes = append(notes, note)
+		}
+	}
+	return notes
 }
 
 // anyTime is from when an OCPI tariff is taken to be valid where it is only checked.
