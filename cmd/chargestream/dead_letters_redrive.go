@@ -1,12 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"chargestream/documents"
 	"chargestream/internal/kafkaread"
 	"chargestream/redrive"
 )
@@ -62,7 +67,19 @@ func (a *app) redrive(ctx context.Context, c redrive.Config) error {
 		left[preview(source)] += n
 	}
 	answer.Left = left
-	return a.printJSON(answer)
+	if a.output == outputJSON {
+		return a.printJSON(answer)
+	}
+	verb := "sent again"
+	if c.DryRun {
+		verb = "would send again"
+	}
+	text := verb + ": " + countsOf(answer.Redriven) + "\n"
+	for _, source := range slices.Sorted(maps.Keys(left)) {
+		text += fmt.Sprintf("- %s of %s left: no input, or only a part was kept\n",
+			documents.Counted(left[source], "letter", "letters"), cmp.Or(source, "no topic"))
+	}
+	return a.printf("%s", text)
 }
 
 // redriveProducer is a redrive.Producer.

@@ -89,7 +89,8 @@ func TestListDeadLetters(t *testing.T) {
 // redriveOf runs redrive and reads its answer.
 func redriveOf(t *testing.T, brokers string, flags ...string) redrive.Answer {
 	t.Helper()
-	got := run(t, nil, append([]string{"dead-letters", "redrive", brokers}, flags...)...)
+	args := append([]string{"dead-letters", "redrive", brokers, "-o", "json"}, flags...)
+	got := run(t, nil, args...)
 	got.want(t, exitOK, "", "")
 	var answer redrive.Answer
 	if err := json.Unmarshal([]byte(got.stdout), &answer); err != nil {
@@ -110,6 +111,8 @@ func TestRedrive(t *testing.T) {
 
 	both := map[string]int{topics.MeterValues: 1, topics.Heartbeats: 1}
 	left := map[string]int{"payroll": 1, "stations-table": 1}
+	run(t, nil, "dead-letters", "redrive", brokers, "--dry-run").
+		want(t, exitOK, "would send again: ", "")
 	want := redrive.Answer{DryRun: true, Redriven: both, Left: left}
 	if diff := cmp.Diff(want, redriveOf(t, brokers, "--dry-run")); diff != "" {
 		t.Errorf("dry run (-want +got):\n%s", diff)

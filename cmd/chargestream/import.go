@@ -151,7 +151,7 @@ func (a *app) runImport(ctx context.Context, path string, f *importFlags) error 
 		}
 		return failed
 	}
-	return a.printJSON(b.answer)
+	return a.printImported(&b.answer)
 }
 
 // produce sends the reference data and waits for it, so that no event is before its station.

@@ -35,13 +35,7 @@ func (a *app) printDryRun(answer *importAnswer) error {
 	line("users", "%d", s.Users)
 	line("stations", "%d, with %s", s.Stations,
 		documents.Counted(s.Connectors, "connector", "connectors"))
-	var records []string
-	for _, name := range sendTopics() {
-		if n := answer.Produced[name]; n > 0 {
-			records = append(records, fmt.Sprintf("%d to %s", n, name))
-		}
-	}
-	line("records", "%s", strings.Join(records, ", "))
+	line("would be", "%s", countsOf(answer.Produced))
 	if err := a.printf("%s", text.String()); err != nil {
 		return err
 	}
@@ -59,6 +53,39 @@ func (a *app) printDryRun(answer *importAnswer) error {
 	}
 	return a.printf("\nwarnings\n  - %s\n", harmlessLines(strings.Split(
 		strings.Join(s.Warnings, "\n  - "), "\n")))
+}
+
+// printImported writes what an import produced.
+func (a *app) printImported(answer *importAnswer) error {
+	if a.output == outputJSON {
+		return a.printJSON(answer)
+	}
+	text := fmt.Sprintf("imported %s: %s\n",
+		documents.Counted(answer.Sessions, "session", "sessions"), countsOf(answer.Produced))
+	if answer.Skipped > 0 {
+		text += fmt.Sprintf("- %s left out\n", documents.Counted(answer.Skipped,
+			"row that cannot be read is", "rows that cannot be read are"))
+	}
+	if answer.Repeated > 0 {
+		text += fmt.Sprintf("- %s the session_id of an earlier one\n",
+			documents.Counted(answer.Repeated, "row has", "rows have"))
+	}
+	return a.printf("%s", text)
+}
+
+// countsOf are numbers of records by topic, in the order of the topics.
+func countsOf(counts map[string]int) string {
+	var records []string
+	for _, name := range sendTopics() {
+		if n := counts[name]; n > 0 {
+			records = append(records, fmt.Sprintf("%s to %s",
+				documents.Counted(n, "record", "records"), name))
+		}
+	}
+	if len(records) == 0 {
+		return "no record"
+	}
+	return strings.Join(records, ", ")
 }
 
 // printLines writes the sessions of a file that are the longest, or the largest.

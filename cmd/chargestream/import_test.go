@@ -132,7 +132,7 @@ times     2024-01-01T09:00:00Z to 2024-01-01T10:00:00Z
 energy    1.500 kWh, 0.000 kWh of it in sessions without an end
 users     2
 stations  2, with 2 connectors
-records   3 to charging-sessions, 2 to stations, 1 to tariffs
+would be  3 records to charging-sessions, 2 records to stations, 1 record to tariffs
 
 longest
 LINE  SESSION  STATION  START                 DURATION  ENERGY
@@ -198,7 +198,7 @@ func TestImportProduces(t *testing.T) {
 	b, brokers := broker(t)
 	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "", "")
 	args := []string{"import", file, "--map", columns, "--tariffs", tariffs, brokers}
-	got := run(t, nil, args...)
+	got := run(t, nil, append(args, "-o", "json")...)
 	got.want(t, exitOK, "", "")
 	want := importAnswer{Sessions: 2, Starts: 2, Ends: 1, Stations: 2, Tariffs: 1,
 		Produced: map[string]int{topics.Stations: 2, topics.Tariffs: 1, topics.ChargingSessions: 3}}
@@ -243,7 +243,8 @@ func TestImportInRuns(t *testing.T) {
 	b, brokers := broker(t)
 	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "", "")
 	args := []string{"import", file, "--map", columns, brokers}
-	run(t, nil, args...).want(t, exitOK, "", "")
+	run(t, nil, args...).want(t, exitOK,
+		"imported 2 sessions: 3 records to charging-sessions, 2 records to stations\n", "")
 	once := texts(consume(t, b.Addrs(), topics.ChargingSessions))
 	for _, cut := range [][]string{{"--limit", "4"}, {"--offset", "4"}} {
 		run(t, nil, append(append(args, "--duplicate", "--shuffle", "7"), cut...)...).
@@ -267,7 +268,7 @@ func TestImportParis(t *testing.T) {
 	}
 	_, brokers := broker(t)
 	run(t, nil, "topics", "apply", brokers).want(t, exitOK, "", "")
-	got := run(t, nil, "import", file, brokers,
+	got := run(t, nil, "import", file, brokers, "-o", "json",
 		"--map", filepath.Join(root, "examples", "belib-paris-2017.yaml"),
 		"--tariffs", filepath.Join(root, "examples", "belib-paris-2017-tariffs.json"))
 	got.want(t, exitOK, "", "")
