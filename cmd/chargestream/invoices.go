@@ -97,6 +97,10 @@ func (f *invoiceFilter) whose(v *chargestream.Invoice) bool {
 		is(f.station, string(v.StationID)) && is(f.session, string(v.SessionID))
 }
 
+// names is the id that every document which is asked for has in it as it is; none where only others
+// are asked for.
+func (f *invoiceFilter) names() []string { return []string{cmp.Or(f.session, f.station, f.site)} }
+
 // passes reports whether a document is asked for, live or not.
 func (f *invoiceFilter) passes(v *chargestream.Invoice) bool {
 	return f.whose(v) && v.Is(chargestream.InvoiceStatus(f.status)) &&
@@ -253,7 +257,7 @@ chargestream invoices list --brokers localhost:9092 --month 2026-03 --all -o csv
 			if err := f.check(); err != nil {
 				return err
 			}
-			h, err := a.readInvoices(cmd.Context(), f.whose)
+			h, err := a.readInvoicesNaming(cmd.Context(), f.names(), f.whose)
 			if err != nil {
 				return err
 			}

@@ -187,7 +187,7 @@ func (a *app) exportInvoices(ctx context.Context, filter *invoiceFilter, f *expo
 	}
 	key := markKey(f.format, filter)
 	from.mark = marked[key]
-	h, err := a.readInvoices(ctx, filter.whose)
+	h, err := a.readInvoicesNaming(ctx, filter.names(), filter.whose)
 	if err != nil {
 		return err
 	}

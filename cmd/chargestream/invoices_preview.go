@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -202,6 +203,12 @@ func (c *change) refuse(live *chargestream.Invoice, most int64) error {
 	if ok && (percent > most || percent < -most && issued) {
 		why = append(why, fmt.Sprintf("the amount changes by %+d %%, more than --max-change %d %%",
 			percent, most))
+	}
+	for _, reason := range c.After.HoldReasons {
+		if issued && !slices.Contains(c.Before.HoldReasons, reason) {
+			why = append(why, fmt.Sprintf("it would be held for %s, which nothing holds now",
+				reason))
+		}
 	}
 	if len(why) == 0 {
 		return nil

@@ -67,6 +67,7 @@ func TestCorrectSaysBothAmounts(t *testing.T) {
 		"--energy-kwh 3":                  "the amount changes by -57 %",
 		"--energy-kwh 700":                "it is implausible: 700.000 kWh in 40 min",
 		"--energy-kwh 7.5 --max-change 5": "changes by +7 %",
+		"--tariff none":                   "it would be held for no_tariff, which nothing holds",
 	} {
 		run(t, nil, command(flags)...).want(t, exitInvalid, "", why)
 	}

@@ -61,12 +61,25 @@ func (a *app) showInvoices(ctx context.Context, id string) error {
 	return a.printHistory(h, decisions)
 }
 
+// sessionIn is the session of a text that is the id of a document, as docs/format/keys.md has it;
+// empty for any other.
+func sessionIn(id string) string {
+	const digits = 10
+	id = strings.TrimSuffix(id, "-credit")
+	at := len(id) - digits - 1
+	if at <= 0 || id[at] != '-' {
+		return ""
+	}
+	return id[:at]
+}
+
 // sessionHistory is the history of the session that has this id, or a document of this id.
 func (a *app) sessionHistory(ctx context.Context, id string) (*history, error) {
 	// The id of a document begins with that of its session, and another session's id may as well.
-	h, err := a.readInvoices(ctx, func(v *chargestream.Invoice) bool {
-		return strings.HasPrefix(id, string(v.SessionID))
-	})
+	h, err := a.readInvoicesNaming(ctx, []string{id, sessionIn(id)},
+		func(v *chargestream.Invoice) bool {
+			return strings.HasPrefix(id, string(v.SessionID))
+		})
 	if err != nil {
 		return nil, err
 	}
