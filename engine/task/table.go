@@ -199,10 +199,13 @@ func (c *cache) add(e *entry) {
 	c.bytes += e.bytes
 }
 
-// unchange takes a row back from those that changed.
+// unchange takes a row back from those that changed, of which it is one of the last.
 func (c *cache) unchange(e *entry) {
-	if i := slices.Index(c.changed, e); i >= 0 {
-		c.changed = slices.Delete(c.changed, i, i+1)
+	for i := len(c.changed) - 1; i >= 0; i-- {
+		if c.changed[i] == e {
+			c.changed = slices.Delete(c.changed, i, i+1)
+			break
+		}
 	}
 	e.changed = false
 }
