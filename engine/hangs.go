@@ -19,9 +19,6 @@ import (
 // hangMax bounds looking for hanging transactions and ending them.
 const hangMax = 10 * time.Second
 
-// ownHangMax bounds the same at the beginning of an attempt, where all partitions wait for it.
-const ownHangMax = 5 * time.Second
-
 // Owner is whose transaction one is.
 type Owner string
 
@@ -156,12 +153,14 @@ func tellHanging(log *slog.Logger, f *hanging.Found, owner Owner) {
 // endOwnHanging ends what hangs of this instance's own transactional id, before its first
 // transaction. The producer was initialised, so none of the id is alive. A transaction that is
 // begun on the same partition would take over what hangs there: records that were aborted would be
-// committed with it.
-func (i *instance) endOwnHanging(ctx context.Context) {
+// committed with it. So an attempt that could not look ends, and the next one looks again: a
+// partition whose leader was away is just the one that may lack a marker. Only where looking needs
+// what is missing for good, a right or a version of the broker, the instance goes on without.
+func (i *instance) endOwnHanging(ctx context.Context) error {
 	if i.c.Guarantee != ExactlyOnce {
-		return
+		return nil
 	}
-	within, cancel := context.WithTimeout(ctx, ownHangMax)
+	within, cancel := context.WithTimeout(ctx, hangMax)
 	defer cancel()
 	found, err := OpenTransactions(within, i.producer, i.p)
 	var own []hanging.Found
@@ -176,8 +175,14 @@ func (i *instance) endOwnHanging(ctx context.Context) {
 		}
 	}
 	err = errors.Join(err, endHanging(within, i.producer, &i.c, own))
-	if err != nil && ctx.Err() == nil {
-		i.c.Log.Warn("hanging transactions of this instance could not be looked for or ended",
-			"group", i.p.Group, "class", broker.Classify(err).Name, "error", err)
+	if err == nil || ctx.Err() != nil {
+		return nil
 	}
+	class := broker.Classify(err)
+	if class.Decision < broker.Stop {
+		return fmt.Errorf("look for hanging transactions of this instance: %w", err)
+	}
+	i.c.Log.Warn("hanging transactions of this instance cannot be looked for or ended",
+		"group", i.p.Group, "class", class.Name, "error", err)
+	return nil
 }

@@ -145,8 +145,10 @@ func attempt(ctx context.Context, p *Processor, c Config, ran bool) error {
 	if err := i.openProducer(ctx); err != nil {
 		return err
 	}
-	i.endOwnHanging(ctx)
-	if err = i.pool.recoverAhead(ctx); err == nil {
+	if err = i.endOwnHanging(ctx); err == nil {
+		err = i.pool.recoverAhead(ctx)
+	}
+	if err == nil {
 		err = i.runGoka(ctx, proc)
 	}
 	if first := i.failed(); first != nil {
