@@ -20,17 +20,26 @@ const (
 	TransactionsTopic = "__transaction_state"
 )
 
-// Leader is the node that leads a partition.
+// Leader is the node that leads a partition. It waits for one: a topic that was just made has none
+// on nodes that have not heard of it yet.
 func (c *Cluster) Leader(ctx context.Context, topic string, partition int32) (n *Node, err error) {
 	err = withAdmin(c.addresses, func(adm *kadm.Client) error {
-		meta, err := adm.Metadata(ctx, topic)
-		if err != nil {
-			return fmt.Errorf("read metadata of %s: %w", topic, err)
+		for {
+			meta, err := adm.Metadata(ctx, topic)
+			if err != nil {
+				return fmt.Errorf("read metadata of %s: %w", topic, err)
+			}
+			if p, ok := meta.Topics[topic].Partitions[partition]; ok {
+				if n = c.Node(p.Leader); n != nil {
+					return nil
+				}
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("%s/%d has no leader: %w", topic, partition, ctx.Err())
+			case <-time.After(movePoll):
+			}
 		}
-		if n = c.Node(meta.Topics[topic].Partitions[partition].Leader); n == nil {
-			return fmt.Errorf("%s/%d has no leader", topic, partition)
-		}
-		return nil
 	})
 	return n, err
 }
