@@ -49,6 +49,13 @@ func OwnerOf(id string, procs ...*Processor) Owner {
 // their groups, those that are alive included. With an error it returns what it could find.
 func OpenTransactions(ctx context.Context, client *kgo.Client, procs ...*Processor) (
 	[]hanging.Found, error) {
+	found, unseen, unclear := openTransactions(ctx, client, procs...)
+	return found, errors.Join(unseen, unclear)
+}
+
+// openTransactions has the errors of hanging.Look.
+func openTransactions(ctx context.Context, client *kgo.Client, procs ...*Processor) (
+	found []hanging.Found, unseen, unclear error) {
 	admin := kadm.NewClient(client)
 	s, failed := surveyOf(ctx, admin, watchedTopics(procs))
 	failed = errors.Join(failed, s.addOffsets(ctx, admin, groupsOf(procs)))
@@ -58,18 +65,18 @@ func OpenTransactions(ctx context.Context, client *kgo.Client, procs ...*Process
 			at.Add(p.topic, p.partition)
 		}
 	}
-	found, err := lookAt(ctx, client, at, procs)
-	return found, errors.Join(failed, err)
+	found, unseen, unclear = lookAt(ctx, client, at, procs)
+	return found, errors.Join(failed, unseen), unclear
 }
 
 // lookAt is hanging.Look without what hides nothing from processors: the offsets of other groups
 // that share a partition of the topic of offsets.
 func lookAt(ctx context.Context, client *kgo.Client, at kadm.TopicsSet, procs []*Processor) (
-	[]hanging.Found, error) {
-	found, err := hanging.Look(ctx, client, at)
+	found []hanging.Found, unseen, unclear error) {
+	found, unseen, unclear = hanging.Look(ctx, client, at)
 	return slices.DeleteFunc(found, func(f hanging.Found) bool {
 		return f.Topic == hanging.OffsetsTopic && OwnerOf(f.ID, procs...) != OwnerOwn
-	}), err
+	}), unseen, unclear
 }
 
 // hangs decides over several looks which hanging transactions are ended and what is logged. It is
@@ -155,19 +162,24 @@ func tellHanging(log *slog.Logger, f *hanging.Found, owner Owner) {
 // begun on the same partition would take over what hangs there: records that were aborted would be
 // committed with it. So an attempt that could not look ends, and the next one looks again: a
 // partition whose leader was away is just the one that may lack a marker. Only where looking needs
-// what is missing for good, a right or a version of the broker, the instance goes on without.
+// what is missing for good, a right or a version of the broker, the instance goes on without. What
+// cannot be said of other producers' transactions is theirs.
 func (i *instance) endOwnHanging(ctx context.Context) error {
 	if i.c.Guarantee != ExactlyOnce {
 		return nil
 	}
 	within, cancel := context.WithTimeout(ctx, hangMax)
 	defer cancel()
-	found, err := OpenTransactions(within, i.producer, i.p)
+	self, _, err := i.producer.ProducerID(within)
+	found, unseen, unclear := openTransactions(within, i.producer, i.p)
+	err = errors.Join(err, unseen)
 	var own []hanging.Found
 	for n := range found {
 		f := &found[n]
 		switch {
-		case f.ID != i.transactionalID():
+		case f.ID != i.transactionalID() && f.ProducerID != self:
+		case f.Decision.Action == hanging.Wait:
+			err = errors.Join(err, unclear) // what it is, nobody has said
 		case f.Decision.Action == hanging.Commit || f.Decision.Action == hanging.Abort:
 			own = append(own, *f)
 		case f.Decision.Action.Hangs():

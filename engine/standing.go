@@ -116,7 +116,8 @@ func lookOutside(ctx context.Context, client *kgo.Client, procs []*Processor) (o
 			at.Add(p.topic, p.partition)
 		}
 	}
-	o.found, o.unseen = lookAt(ctx, client, at, procs)
+	found, unseen, unclear := lookAt(ctx, client, at, procs)
+	o.found, o.unseen = found, errors.Join(unseen, unclear)
 	v := view{survey: now, found: byPartition(o.found, procs), lacking: lacking}
 	v.cluster(o.samples)
 	delete(o.samples, stall.Subject{What: stall.Brokers}) // they have answered

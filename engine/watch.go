@@ -170,7 +170,8 @@ func (w *Watch) transactions(ctx context.Context, client *kgo.Client, now survey
 	[]hanging.Found, error) {
 	ctx, cancel := context.WithTimeout(ctx, hangMax)
 	defer cancel()
-	found, err := lookAt(ctx, client, now.standing(w.last), w.own)
+	found, unseen, unclear := lookAt(ctx, client, now.standing(w.last), w.own)
+	err := errors.Join(unseen, unclear)
 	w.last = now
 	if len(w.procs) > 0 {
 		err = errors.Join(err, w.endFound(ctx, client, found))

@@ -4,6 +4,7 @@ package hanging_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -68,8 +69,8 @@ func TestHangsWithoutALeader(t *testing.T) {
 
 	at := kadm.TopicsSet{}
 	at.Add(topic, 0)
-	found, err := hanging.Look(ctx, client, at)
-	do(err)
+	found, unseen, unclear := hanging.Look(ctx, client, at)
+	do(errors.Join(unseen, unclear))
 	if len(found) != 1 || found[0].Decision.Action != hanging.Commit || found[0].ID != id {
 		t.Fatalf("found %+v, want that the transaction of %s hangs and was committed", found, id)
 	}

@@ -44,24 +44,25 @@ func Confirm(first, second []Found) []Found {
 }
 
 // Look describes the transactions that are open on partitions, ordered by topic and partition. With
-// an error it returns what it could find.
+// errors it returns what it could find: unseen is of partitions that could not be looked at,
+// unclear of what coordinators and their log say of the transactions that were found.
 //
 // It needs the rights Read on the topics and Describe on the transactional ids; Read on
 // __transaction_state where the coordinator's current state does not show the outcome.
-func Look(ctx context.Context, client *kgo.Client, at kadm.TopicsSet) ([]Found, error) {
+func Look(ctx context.Context, client *kgo.Client, at kadm.TopicsSet) (found []Found, unseen,
+	unclear error) {
 	if len(at) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	admin := kadm.NewClient(client)
-	opens, failed := openOn(ctx, admin, at)
+	opens, unseen := openOn(ctx, admin, at)
 	if len(opens) == 0 {
-		return nil, failed
+		return nil, unseen, nil
 	}
 	known, all, err := coordinators(ctx, client, admin, opens)
-	failed = errors.Join(failed, err)
-	log, err := entriesFor(ctx, client, admin, opens, known, all)
-	failed = errors.Join(failed, err)
-	found := make([]Found, len(opens))
+	log, e := entriesFor(ctx, client, admin, opens, known, all)
+	unclear = errors.Join(err, e)
+	found = make([]Found, len(opens))
 	for n, o := range opens {
 		f := Found{Open: o}
 		k := known[o.ProducerID]
@@ -76,7 +77,7 @@ func Look(ctx context.Context, client *kgo.Client, at kadm.TopicsSet) ([]Found, 
 		}
 		found[n] = f
 	}
-	return found, failed
+	return found, unseen, unclear
 }
 
 // openOn are the transactions that are open on partitions, for their leaders.

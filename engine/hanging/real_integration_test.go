@@ -68,8 +68,8 @@ func (s *stand) look() []hanging.Found {
 	if s.hang.Group != "" {
 		at.Add("__consumer_offsets", s.offsets)
 	}
-	found, err := hanging.Look(s.ctx, s.client, at)
-	if err != nil {
+	found, unseen, unclear := hanging.Look(s.ctx, s.client, at)
+	if err := errors.Join(unseen, unclear); err != nil {
 		s.t.Fatal(err)
 	}
 	return found

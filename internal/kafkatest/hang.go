@@ -78,8 +78,7 @@ func MakeHang(ctx context.Context, addrs []string, h Hang) (producer int64, epoc
 	// The requests of clients without transaction.version 2, which do not ask the coordinator.
 	err = withClient(addrs, func(cl *kgo.Client) error {
 		err := writeHanging(ctx, cl, h, producer, epoch)
-		for until := time.Now().Add(unverifiedMax); errors.Is(err, kerr.TransactionAbortable) &&
-			time.Now().Before(until); { // the broker has not applied the setting yet
+		for until := time.Now().Add(unverifiedMax); verified(err) && time.Now().Before(until); {
 			<-time.After(unverifiedEvery)
 			err = writeHanging(ctx, cl, h, producer, epoch)
 		}
@@ -105,6 +104,13 @@ func verifyTransactions(ctx context.Context, admin *kadm.Client, yes string) err
 		err = errors.Join(err, a.Err)
 	}
 	return err
+}
+
+// verified reports whether a broker has asked the coordinator, as it has not applied the setting
+// yet. The coordinator does not know the partition, or has a later epoch since the transaction
+// ended.
+func verified(err error) bool {
+	return errors.Is(err, kerr.TransactionAbortable) || errors.Is(err, kerr.InvalidProducerEpoch)
 }
 
 // writeHanging writes a batch of a transaction, one record.
