@@ -280,7 +280,8 @@ func TestFoldThatFailsIsFoldedAgain(t *testing.T) {
 		t.Errorf("%d counts were emitted by an interval that failed", n)
 	}
 	eventually(t, "it is tried again", func() bool { return tries.Load() >= 2 })
-	r.stop(t) // commits
+	r.stop(t)                                // commits what is folded by then
+	c.CommitInterval = 50 * time.Millisecond // what was being folded is folded once more
 	runUntilCaughtUp(t, p, c)
 	expectExact(t, b, name, map[string]int{"a": 2, "b": 1, "c": 1, "d": 1})
 	if diff := cmp.Diff(map[string]string{"a": "2", "b": "1", "c": "1", "d": "1"},
