@@ -130,7 +130,7 @@ func (k *known) energyDoubts(r *reasons, e energy) {
 	r.add(k.repeated(e), chargestream.HoldRepeatedEnergy, func(v chargestream.Evidence) {
 		v["energy_wh"], v["duration_s"] = int64(e.total), int64(length/chargestream.Second)
 		v["previous_session_id"] = string(k.before.ID)
-		v["previous_energy_wh"] = int64(*k.before.Told)
+		v["previous_energy_wh"] = int64(*k.before.EndEnergy)
 		v["previous_duration_s"] = int64((k.before.To - k.before.From) / chargestream.Second)
 	})
 	r.add(e.known && k.meter.mismatched(e.total, length), chargestream.HoldUnitMismatch,

@@ -36,8 +36,8 @@ func (b *biller) findBefore(k *known, own *tables.HourSession) error {
 			continue
 		}
 		for _, o := range b.ranIn(h) {
-			if o.ID == b.ID || o.Due > k.at || !own.Follows(&o) || o.Told == nil ||
-				*o.Told < repeatedMin {
+			if o.ID == b.ID || o.Due > k.at || !own.Follows(&o) || o.EndEnergy == nil ||
+				*o.EndEnergy < repeatedMin {
 				continue
 			}
 			if k.before == nil || cmp.Or(cmp.Compare(k.before.To, o.To),
@@ -52,17 +52,17 @@ func (b *biller) findBefore(k *known, own *tables.HourSession) error {
 // repeated reports whether an energy is that of the session before and more: this session's time
 // explains what was added, and not the whole.
 func (k *known) repeated(e energy) bool {
-	if k.before == nil || !e.unproven || k.end.At <= k.start.At || e.total < *k.before.Told {
+	if k.before == nil || !e.unproven || k.end.At <= k.start.At || e.total < *k.before.EndEnergy {
 		return false
 	}
 	// Both sides of each comparison are multiplied by both times, so that nothing is rounded.
 	product := func(a chargestream.WattHours, b chargestream.Millis, times int64) int64 {
 		return mulDiv(mulDiv(int64(a), times, 1), int64(b), 1)
 	}
-	told, length, before := *k.before.Told, k.end.At-k.start.At, k.before.To-k.before.From
-	added := e.total - told - roundingMax
-	return product(e.total, before, samePercent) >= product(told, length, repeatedPercent) &&
-		product(added, before, samePercent) <= product(told, length, addedPercent)
+	earlier, length, before := *k.before.EndEnergy, k.end.At-k.start.At, k.before.To-k.before.From
+	added := e.total - earlier - roundingMax
+	return product(e.total, before, samePercent) >= product(earlier, length, repeatedPercent) &&
+		product(added, before, samePercent) <= product(earlier, length, addedPercent)
 }
 
 // momentsBefore gives the moments from which sessions count that ended right before this one may

@@ -107,8 +107,8 @@ type HourSession struct {
 	Due chargestream.Millis
 	// Energy is the part of the session's energy that falls into the window.
 	Energy chargestream.WattHours
-	// Told is the energy that the end which counts reported; nil where it reported none.
-	Told *chargestream.WattHours
+	// EndEnergy is the energy that the end which counts reported; nil where it reported none.
+	EndEnergy *chargestream.WattHours
 	// Decided: a decision set a time of the session, so that all of the window may matter to it.
 	Decided bool
 }

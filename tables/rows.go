@@ -25,7 +25,7 @@ const (
 // Bits of the flags byte of a session within an hour.
 const (
 	flagDecided = 1 << iota
-	flagTold
+	flagEndEnergy
 )
 
 // quarterFlushed is the bit of a connector's open quarter, behind the one that says that there is
@@ -178,7 +178,7 @@ func (s *HourSession) write(w *codecs.Writer) {
 		w.Int(int64(c.At))
 		w.Int(int64(c.Arrival - c.At))
 	}
-	w.Byte(flag(s.Decided, flagDecided) | flag(s.Told != nil, flagTold))
+	w.Byte(flag(s.Decided, flagDecided) | flag(s.EndEnergy != nil, flagEndEnergy))
 	w.Int(int64(s.From))
 	if s.From == 0 {
 		return
@@ -188,8 +188,8 @@ func (s *HourSession) write(w *codecs.Writer) {
 	w.Int(int64(s.EndArrival - s.To))
 	w.Int(int64(s.Due - s.To))
 	w.Int(int64(s.Energy))
-	if s.Told != nil {
-		w.Int(int64(*s.Told))
+	if s.EndEnergy != nil {
+		w.Int(int64(*s.EndEnergy))
 	}
 }
 
@@ -210,9 +210,9 @@ func readHourSession(r *codecs.Reader) HourSession {
 	s.EndArrival = s.To + chargestream.Millis(r.Int())
 	s.Due = s.To + chargestream.Millis(r.Int())
 	s.Energy = chargestream.WattHours(r.Int())
-	if flags&flagTold != 0 {
-		told := chargestream.WattHours(r.Int())
-		s.Told = &told
+	if flags&flagEndEnergy != 0 {
+		energy := chargestream.WattHours(r.Int())
+		s.EndEnergy = &energy
 	}
 	return s
 }

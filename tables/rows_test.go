@@ -112,7 +112,7 @@ func goldenHour() *tables.Hour {
 			{ID: "s-1", Starts: []tables.HourStart{{At: noon, Arrival: noon + 2000}},
 				Decided: true, From: noon, To: noon + hour, StartArrival: noon + 2000,
 				EndArrival: noon + hour, Due: noon + hour + chargestream.Grace, Energy: 7000,
-				Told: of[chargestream.WattHours](6500)}},
+				EndEnergy: of[chargestream.WattHours](6500)}},
 		Quarters:  []tables.Quarter{goldenQuarter()},
 		CoversEnd: true, Closed: true}
 }

@@ -237,7 +237,7 @@ func (s *Session) within(id chargestream.SessionID, connector chargestream.Conne
 		start, end := &s.Starts[0], &s.Ends[0]
 		in.From, in.To = start.At, max(end.At, start.At)
 		in.StartArrival, in.EndArrival = start.Arrival, end.Arrival
-		in.Due, in.Told = s.Due(), end.Energy
+		in.Due, in.EndEnergy = s.Due(), end.Energy
 	}
 	return in
 }

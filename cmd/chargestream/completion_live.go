@@ -62,15 +62,11 @@ func (a *app) tariffIDs(ctx context.Context) ([]string, error) {
 	return ids, err
 }
 
-// sessionsOf are the sessions of documents, each once.
+// sessionsOf are the sessions of documents.
 func sessionsOf(list []chargestream.Invoice) []string {
-	var ids []string
-	seen := map[chargestream.SessionID]bool{}
+	ids := make([]string, len(list))
 	for i := range list {
-		if id := list[i].SessionID; !seen[id] {
-			seen[id] = true
-			ids = append(ids, string(id))
-		}
+		ids[i] = string(list[i].SessionID)
 	}
 	return ids
 }
@@ -91,8 +87,8 @@ func (a *app) completeLive(root *cobra.Command) {
 	}
 }
 
-// offer offers values of a flag, or of the one argument, that begin with what is typed. What goes
-// wrong is not told: a shell has no place for it.
+// offer offers values of a flag, or of the one argument, that begin with what is typed. Errors are
+// not shown: a shell has no place for them.
 func (a *app) offer(read func(context.Context) ([]string, error),
 	flag bool) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]string,
@@ -112,6 +108,7 @@ func (a *app) offer(read func(context.Context) ([]string, error),
 			return !strings.HasPrefix(v, typed) || v != harmless(v)
 		})
 		slices.Sort(values)
+		values = slices.Compact(values)
 		return values[:min(len(values), liveMax)], cobra.ShellCompDirectiveNoFileComp
 	}
 }

@@ -240,7 +240,7 @@ func (a *app) statusOfGroup(ctx context.Context, client *kgo.Client, p *engine.P
 	for topic, partitions := range ends {
 		for partition, end := range partitions {
 			if end.Err != nil {
-				continue // the topic is missing, which is told above
+				continue // the topic is missing, as reported above
 			}
 			at := int64(0)
 			if start, ok := starts.Lookup(topic, partition); ok {
@@ -262,7 +262,7 @@ func (a *app) statusOfGroup(ctx context.Context, client *kgo.Client, p *engine.P
 	return g, nil
 }
 
-// markersMax bounds the offsets that are read to tell records from markers.
+// markersMax bounds the offsets that are read to distinguish records from markers.
 const markersMax = 100
 
 // recordsBetween counts the records of a partition between two offsets. Where there are few it

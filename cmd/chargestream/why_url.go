@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,10 +38,7 @@ func (a *app) whyByURL(ctx context.Context, base, id string,
 		return a.printSessionWhy(session)
 	}
 	if id == "" || station == "" {
-		name := string(station)
-		if name == "" {
-			name = id
-		}
+		name := cmp.Or(string(station), id)
 		about, err := fetchWhy[chargestream.StationWhy](ctx, a,
 			at.JoinPath("api/v1/stations", url.PathEscape(name), "why"))
 		if err != nil {
