@@ -2,23 +2,25 @@ package oracle
 
 import "cmp"
 
-// repeated reports whether the energy is that of the session before and more, as a station tells it
-// that counts from plugging in: more than this session's time explains, where what was added is
-// not.
+// repeated reports whether the energy is that of the session before and more, as a station reports
+// it that counts from plugging in.
 func (s *story) repeated(v sheet) bool {
 	before := s.justBefore(v)
 	if before == nil || !v.energy.toldOnly || v.end.AtMs <= v.start.AtMs ||
 		s.rules.flaw == flawRepeatBilled {
 		return false
 	}
-	told, lengthMs := v.energy.wh, v.end.AtMs-v.start.AtMs
-	beforeWh, beforeMs := *before.end.EnergyWh, before.end.AtMs-before.start.AtMs
-	if told < beforeWh {
-		return false
-	}
-	// Both sides of each comparison are multiplied by both times, so that nothing is rounded.
-	power := beforeWh * lengthMs
-	return told*beforeMs*100 >= power*125 && (told-beforeWh-100)*beforeMs*100 <= power*110
+	return repeats(*before.end.EnergyWh, before.end.AtMs-before.start.AtMs,
+		v.energy.wh, v.end.AtMs-v.start.AtMs)
+}
+
+// repeats reports whether an energy is that of the session before and more: a quarter more than the
+// power of the one before explains, while that power, a tenth and 100 Wh more explain what was
+// added. Both sides of each comparison are multiplied by both times, so that nothing is rounded.
+func repeats(beforeWh, beforeMs, wh, ms int64) bool {
+	power := beforeWh * ms
+	return wh >= beforeWh && wh*beforeMs*100 >= power*125 &&
+		(wh-beforeWh-100)*beforeMs*100 <= power*110
 }
 
 // justBefore is the session on the connector that ended last, at most a minute before the start,

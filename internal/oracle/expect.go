@@ -24,7 +24,9 @@ func Expect(rows []Row, tariff Tariff) *Expected {
 			v.Reasons, v.Held = append(v.Reasons, HoldOverPower), true
 		}
 		own := connectors[ConnectorKey(r.Station, r.Connector)]
-		if before := rowBefore(r, own, duplicate); before != nil && repeats(*before, r) {
+		if before := rowBefore(r, own, duplicate); before != nil && r.HasEnergy &&
+			r.EndMs > r.StartMs && repeats(before.EnergyWh, before.EndMs-before.StartMs,
+			r.EnergyWh, r.EndMs-r.StartMs) {
 			v.Reasons, v.Held = append(v.Reasons, HoldRepeatedEnergy), true
 		}
 		slices.Sort(v.Reasons)
@@ -187,18 +189,6 @@ func rowBefore(r Row, connector []Row, duplicate map[string]bool) *Row {
 		}
 	}
 	return last
-}
-
-// repeats reports whether a session's energy is that of the one before and more: a quarter more
-// than the power of the one before explains, while that power, a tenth and 100 Wh more explain what
-// was added.
-func repeats(before, r Row) bool {
-	if !r.HasEnd || !r.HasEnergy || r.EndMs <= r.StartMs || r.EnergyWh < before.EnergyWh {
-		return false
-	}
-	beforeMs, power := before.EndMs-before.StartMs, before.EnergyWh*(r.EndMs-r.StartMs)
-	return r.EnergyWh*beforeMs*100 >= power*125 &&
-		(r.EnergyWh-before.EnergyWh-100)*beforeMs*100 <= power*110
 }
 
 func holdReasons(r Row, duplicate, overlap bool) []string {
