@@ -44,20 +44,8 @@ func passTime(t *testing.T, b kafkatest.Broker, at chargestream.Millis) {
 // produceDays writes events of a depot from a day of March 2026 on.
 func produceDays(t *testing.T, b kafkatest.Broker, day, events int) {
 	t.Helper()
-	w := sim.New(sim.Config{Seed: 5, DepotConnectors: 20, CityStations: 15,
-		Start: noon + chargestream.Millis(day-2)*chargestream.Day, Faults: sim.DefaultFaults()})
-	var list []*kgo.Record
-	for _, s := range w.Stations() {
-		list = append(list, jsonRecord(t, topics.Stations, string(s.StationID), s, w.Now()))
-	}
-	for _, tariff := range w.Tariffs() {
-		list = append(list, jsonRecord(t, topics.Tariffs, string(tariff.TariffID), tariff, w.Now()))
-	}
-	for range events {
-		r := w.Next()
-		list = append(list, eventRecord(t, r.Topic, r.Event, r.Arrival))
-	}
-	kafkatest.MustProduce(t, b, list...)
+	produceSimulated(t, b, sim.Config{Seed: 5, DepotConnectors: 20, CityStations: 15,
+		Start: noon + chargestream.Millis(day-2)*chargestream.Day}, events)
 }
 
 // TestVerifyHistoryBehindNewerEvents: history of the same stations is read behind newer events. A

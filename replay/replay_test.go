@@ -116,12 +116,17 @@ func jsonRecord(t *testing.T, topic, key string, value any, at chargestream.Mill
 	return &kgo.Record{Topic: topic, Key: []byte(key), Value: text, Headers: arrivalHeaders(at)}
 }
 
-// produceWorld writes the reference data and events of a simulated world, with faults of
-// stations.
+// produceWorld is produceSimulated of the world of most tests.
 func produceWorld(t *testing.T, b kafkatest.Broker, events int) {
 	t.Helper()
-	w := sim.New(sim.Config{Seed: 5, DepotConnectors: 40, CityStations: 30,
-		Faults: sim.DefaultFaults()})
+	produceSimulated(t, b, sim.Config{Seed: 5, DepotConnectors: 40, CityStations: 30}, events)
+}
+
+// produceSimulated writes the reference data and events of a world, with faults of stations.
+func produceSimulated(t *testing.T, b kafkatest.Broker, c sim.Config, events int) {
+	t.Helper()
+	c.Faults = sim.DefaultFaults()
+	w := sim.New(c)
 	var list []*kgo.Record
 	for _, s := range w.Stations() {
 		list = append(list, jsonRecord(t, topics.Stations, string(s.StationID), s, w.Now()))

@@ -45,20 +45,20 @@ func (c *Cluster) Leader(ctx context.Context, topic string, partition int32) (n 
 }
 
 // GroupCoordinator is the node that coordinates a group.
-func (c *Cluster) GroupCoordinator(ctx context.Context, group string) (n *Node, err error) {
-	err = withAdmin(c.addresses, func(adm *kadm.Client) error {
-		found := adm.FindGroupCoordinators(ctx, group)
-		n = c.Node(found[group].NodeID)
-		return found.Error()
-	})
-	return n, err
+func (c *Cluster) GroupCoordinator(ctx context.Context, group string) (*Node, error) {
+	return c.coordinator(ctx, group, (*kadm.Client).FindGroupCoordinators)
 }
 
 // TransactionCoordinator is the node that coordinates a transactional id.
-func (c *Cluster) TransactionCoordinator(ctx context.Context, id string) (n *Node, err error) {
+func (c *Cluster) TransactionCoordinator(ctx context.Context, id string) (*Node, error) {
+	return c.coordinator(ctx, id, (*kadm.Client).FindTxnCoordinators)
+}
+
+func (c *Cluster) coordinator(ctx context.Context, name string, find func(*kadm.Client,
+	context.Context, ...string) kadm.FindCoordinatorResponses) (n *Node, err error) {
 	err = withAdmin(c.addresses, func(adm *kadm.Client) error {
-		found := adm.FindTxnCoordinators(ctx, id)
-		n = c.Node(found[id].NodeID)
+		found := find(adm, ctx, name)
+		n = c.Node(found[name].NodeID)
 		return found.Error()
 	})
 	return n, err
