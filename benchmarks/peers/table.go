@@ -51,14 +51,14 @@ func writeRuns(b *strings.Builder, lines []Line) {
 	if len(keys) == 0 {
 		return
 	}
-	writeRow(b, "load", "stations", "partitions", "program", "events", "events/s",
+	var rows [][]string
+	for _, key := range keys {
+		rows = append(rows, cells(key, runs[key]))
+	}
+	writeTable(b, rows, "load", "stations", "partitions", "program", "events", "events/s",
 		"events/s once running", "µs CPU/event", "µs CPU/event once running",
 		"µs broker CPU/event", "peak MiB", "disk MiB", "bytes sent/event", "restore s",
 		"rows/s restored", "runs", "others", "right")
-	writeRow(b, slices.Repeat([]string{"---"}, 18)...)
-	for _, key := range keys {
-		writeRow(b, cells(key, runs[key])...)
-	}
 	b.WriteByte('\n')
 }
 
@@ -124,72 +124,77 @@ func writeLatencies(b *strings.Builder, lines []Line) {
 		rows = append(rows, l)
 	}
 	slices.SortFunc(rows, func(x, y *Latency) int { return cmp.Compare(x.Rate, y.Rate) })
-	writeRow(b, "events/s due", "seconds", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "unseen",
-		"sender behind ms", "µs CPU/event", "µs broker CPU/event", "bytes sent/event", "others")
-	writeRow(b, slices.Repeat([]string{"---"}, 12)...)
 	ms := func(us int64) string { return fmt.Sprintf("%.1f", float64(us)/1000) }
+	var texts [][]string
 	for _, l := range rows {
-		writeRow(b, fmt.Sprint(l.Rate), fmt.Sprintf("%.0f", l.Seconds), ms(l.P50), ms(l.P99),
-			ms(l.P999), ms(l.Max), fmt.Sprint(l.Unseen), ms(l.BehindMax),
+		texts = append(texts, []string{fmt.Sprint(l.Rate), fmt.Sprintf("%.0f", l.Seconds),
+			ms(l.P50), ms(l.P99), ms(l.P999), ms(l.Max), fmt.Sprint(l.Unseen), ms(l.BehindMax),
 			fmt.Sprintf("%.1f", l.CPU), fmt.Sprintf("%.1f", l.BrokerCPU),
-			fmt.Sprintf("%.0f", l.Sent), fmt.Sprintf("%.0f %%", 100*l.Others))
+			fmt.Sprintf("%.0f", l.Sent), fmt.Sprintf("%.0f %%", 100*l.Others)})
 	}
+	writeTable(b, texts, "events/s due", "seconds", "p50 ms", "p99 ms", "p99.9 ms", "max ms",
+		"unseen", "sender behind ms", "µs CPU/event", "µs broker CPU/event", "bytes sent/event",
+		"others")
 	b.WriteByte('\n')
 }
 
 // writeOutages writes the table of outages.
 func writeOutages(b *strings.Builder, lines []Line) {
-	head := false
+	var rows [][]string
 	for _, line := range lines {
 		o := line.Outage
 		if o == nil {
 			continue
 		}
-		if !head {
-			writeRow(b, "events/s", "outage s", "stations", "partitions", "events waiting",
-				"restored after s", "caught up after s", "events/s meanwhile", "µs CPU/event",
-				"peak MiB", "others", "right")
-			writeRow(b, slices.Repeat([]string{"---"}, 12)...)
-			head = true
-		}
-		right := "yes"
-		if len(o.Wrong) > 0 {
-			right = "no"
-		}
-		writeRow(b, fmt.Sprint(o.Rate), fmt.Sprintf("%.0f", o.Span.Seconds()),
+		rows = append(rows, []string{fmt.Sprint(o.Rate), fmt.Sprintf("%.0f", o.Span.Seconds()),
 			fmt.Sprint(o.Stations), fmt.Sprint(o.Partitions), fmt.Sprint(o.Backlog),
 			fmt.Sprintf("%.1f", o.Restored.Seconds()), fmt.Sprintf("%.1f", o.CaughtUp.Seconds()),
 			fmt.Sprintf("%.0f", float64(o.Folded)/o.CaughtUp.Seconds()),
-			fmt.Sprintf("%.2f", o.perEvent()), fmt.Sprint(o.PeakRSS>>20),
-			fmt.Sprintf("%.0f %%", 100*o.Others), right)
+			fmt.Sprintf("%.2f", o.perEvent()), fmt.Sprint(o.PeakRSS >> 20),
+			fmt.Sprintf("%.0f %%", 100*o.Others), yes(len(o.Wrong) == 0)})
 	}
-	if head {
+	if writeTable(b, rows, "events/s", "outage s", "stations", "partitions", "events waiting",
+		"restored after s", "caught up after s", "events/s meanwhile", "µs CPU/event",
+		"peak MiB", "others", "right") {
 		b.WriteByte('\n')
 	}
 }
 
 // writeRestores writes the table of restores of one table.
 func writeRestores(b *strings.Builder, lines []Line) {
-	head := false
+	var rows [][]string
 	for _, line := range lines {
 		r := line.Rows
 		if r == nil {
 			continue
 		}
-		if !head {
-			writeRow(b, "restore of one table", "keys", "rows", "rows/s", "µs CPU/row", "peak MiB",
-				"others", "right")
-			writeRow(b, slices.Repeat([]string{"---"}, 8)...)
-			head = true
-		}
-		right := "no"
-		if r.Right {
-			right = "yes"
-		}
-		writeRow(b, r.Name, r.Keys, fmt.Sprint(r.Rows), fmt.Sprintf("%.0f", r.rate()),
+		rows = append(rows, []string{r.Name, r.Keys, fmt.Sprint(r.Rows),
+			fmt.Sprintf("%.0f", r.rate()),
 			fmt.Sprintf("%.2f", float64(r.ReadyCPU.Nanoseconds())/1000/float64(r.Rows)),
-			fmt.Sprint(r.RSSMax>>20), fmt.Sprintf("%.0f %%", 100*r.Others), right)
+			fmt.Sprint(r.RSSMax >> 20), fmt.Sprintf("%.0f %%", 100*r.Others), yes(r.Right)})
 	}
+	writeTable(b, rows, "restore of one table", "keys", "rows", "rows/s", "µs CPU/row", "peak MiB",
+		"others", "right")
+}
+
+func yes(right bool) string {
+	if right {
+		return "yes"
+	}
+	return "no"
+}
+
+// writeTable writes a Markdown table, if it has rows, and reports whether.
+func writeTable(b *strings.Builder, rows [][]string, titles ...string) bool {
+	if len(rows) == 0 {
+		return false
+	}
+	writeRow(b, titles...)
+	writeRow(b, slices.Repeat([]string{"---"}, len(titles))...)
+	for _, row := range rows {
+		writeRow(b, row...)
+	}
+	return true
 }
 
 // writeRow writes a row of a Markdown table.
