@@ -50,6 +50,15 @@ func NewDriver(partitions int32, procs ...*Processor) (*Driver, error) {
 // Describe makes the topology of processors.
 func Describe(procs ...*Processor) Topology { return task.Describe(procs...) }
 
+// HeadersOf are the headers of a record; nil for none.
+func HeadersOf(r *kgo.Record) []Header {
+	var headers []Header
+	for _, h := range r.Headers {
+		headers = append(headers, Header{Key: h.Key, Value: h.Value})
+	}
+	return headers
+}
+
 // ArrivalOf is the arrival time of a record in ms.
 func ArrivalOf(
 	headers []Header,

@@ -182,15 +182,11 @@ func TestMisplacedRecordsOnTheBroker(t *testing.T) {
 	}
 	expectNoReservedHeaders(t, b, p.Inputs[0])
 	for _, out := range kafkatest.MustReadAll(t, b, name+"-counts", true) {
-		var headers []engine.Header
-		for _, h := range out.Headers {
-			headers = append(headers, engine.Header{Key: h.Key, Value: h.Value})
-		}
 		want, err := time.Parse(time.RFC3339Nano, arrived)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := engine.ArrivalOf(headers, -1); got != want.UnixMilli() {
+		if got := engine.ArrivalOf(engine.HeadersOf(out), -1); got != want.UnixMilli() {
 			t.Errorf("count of %s arrived at %d, want %d", out.Key, got, want.UnixMilli())
 		}
 	}

@@ -18,14 +18,7 @@ func TestStandingStill(t *testing.T) {
 	b, name := shared.Broker(t), "standing"
 	topicsOf(t, b, name)
 	p := named(name, wordCount())
-	fold, entered, leave := p.Fold, make(chan struct{}), make(chan struct{})
-	p.Fold = func(ctx *engine.Context, m *engine.Message) error {
-		if string(m.Value) == "hang" {
-			close(entered)
-			<-leave
-		}
-		return fold(ctx, m)
-	}
+	entered, leave := hangAtAWord(p)
 	stalls := func() []stall.Stall {
 		t.Helper()
 		s, err := engine.StandingStill(t.Context(), b.Addrs(), 500*time.Millisecond, p)

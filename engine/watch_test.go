@@ -160,12 +160,11 @@ func TestWatchOfALookup(t *testing.T) {
 	r.stop(t)
 }
 
-// TestWatchOfAFoldThatHangs: nothing is committed while a fold does not end.
-func TestWatchOfAFoldThatHangs(t *testing.T) {
-	t.Parallel()
-	name := "watch-fold"
-	b, p, c, w := watchedCount(t, name)
-	fold, entered, leave := p.Fold, make(chan struct{}), make(chan struct{})
+// hangAtAWord has the fold of the word "hang" not end until leave is closed; entered is closed when
+// it began.
+func hangAtAWord(p *engine.Processor) (entered, leave chan struct{}) {
+	fold := p.Fold
+	entered, leave = make(chan struct{}), make(chan struct{})
 	p.Fold = func(ctx *engine.Context, m *engine.Message) error {
 		if string(m.Value) == "hang" {
 			close(entered)
@@ -173,6 +172,15 @@ func TestWatchOfAFoldThatHangs(t *testing.T) {
 		}
 		return fold(ctx, m)
 	}
+	return entered, leave
+}
+
+// TestWatchOfAFoldThatHangs: nothing is committed while a fold does not end.
+func TestWatchOfAFoldThatHangs(t *testing.T) {
+	t.Parallel()
+	name := "watch-fold"
+	b, p, c, w := watchedCount(t, name)
+	entered, leave := hangAtAWord(p)
 	kafkatest.MustProduce(t, b, put(name+"-words", "a", "x"))
 	r := start(t, p, c)
 	eventually(t, "it folds", func() bool { return recordsIn(t, b, name+"-counts") > 0 })

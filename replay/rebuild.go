@@ -153,9 +153,7 @@ func messageOf(r *kgo.Record) engine.Message {
 		HasKey:    len(r.Key) > 0,
 		Value:     r.Value,
 		Timestamp: r.Timestamp.UnixMilli(),
-	}
-	for _, h := range r.Headers {
-		m.Headers = append(m.Headers, engine.Header{Key: h.Key, Value: h.Value})
+		Headers:   engine.HeadersOf(r),
 	}
 	m.Arrival = engine.ArrivalOf(m.Headers, m.Timestamp)
 	return m

@@ -199,7 +199,7 @@ func (a *app) readTariffs(ctx context.Context) (map[string]*chargestream.TariffH
 	bare := false
 	_, err = a.eachRecord(ctx, client, topics.Tariffs, nil, func(r *kgo.Record) error {
 		key := processors.TariffKey(chargestream.TariffID(r.Key))
-		arrival := arrivalOf(r)
+		arrival := engine.ArrivalOf(engine.HeadersOf(r), r.Timestamp.UnixMilli())
 		if arrival < arrivals[key] {
 			return nil // another spelling lies in another partition
 		}
@@ -236,15 +236,6 @@ func (a *app) readTariffs(ctx context.Context) (map[string]*chargestream.TariffH
 		}
 	}
 	return known, nil
-}
-
-// arrivalOf is when a record arrived, as the processors see it.
-func arrivalOf(r *kgo.Record) int64 {
-	headers := make([]engine.Header, len(r.Headers))
-	for i, h := range r.Headers {
-		headers[i] = engine.Header{Key: h.Key, Value: h.Value}
-	}
-	return engine.ArrivalOf(headers, r.Timestamp.UnixMilli())
 }
 
 func (a *app) showTariffsCommand() *cobra.Command {

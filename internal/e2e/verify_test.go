@@ -122,13 +122,9 @@ func readLog(t *testing.T, b kafkatest.Broker) e2e.Log {
 }
 
 func plainRecord(r *kgo.Record) e2e.Record {
-	plain := e2e.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
+	return e2e.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
 		Key: string(r.Key), HasKey: r.Key != nil, Value: r.Value,
-		Timestamp: r.Timestamp.UnixMilli()}
-	for _, h := range r.Headers {
-		plain.Headers = append(plain.Headers, engine.Header{Key: h.Key, Value: h.Value})
-	}
-	return plain
+		Timestamp: r.Timestamp.UnixMilli(), Headers: engine.HeadersOf(r)}
 }
 
 // verify compares everything that is on a broker with a journal.
